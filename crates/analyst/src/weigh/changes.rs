@@ -1,0 +1,331 @@
+//! Changes, judged by what differs after them: where the trouble is, when it began and what its
+//! errors say. Being recent alone blames nobody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words::{is_error, template, words};
+use crate::observations::{Change, Observations};
+
+/// A rollout this long after the estimated onset may still have come before it, in microseconds.
+const SLACK_US: i64 = 90_000_000;
+/// Half of what recency weighs is gone after this long, in microseconds.
+const HALF_LIFE_US: f64 = 20.0 * 60e6;
+/// A change that was never rolled out to a service is an unlikely cause.
+const NOT_ROLLED_OUT: f64 = 0.15;
+/// How sure it is that a commit went out with the service whose folder it touches.
+const CARRIED: f64 = 0.8;
+/// What healthy lines say too says little of the failure.
+const SAID_IN_HEALTH: f64 = 0.15;
+/// A change that touches only what doesn't run in a service.
+const INERT: f64 = 0.25;
+/// Rare words in common that make half of the full overlap.
+const HALF_OVERLAP: f64 = 6.0;
+/// Endings of files that no service runs: style, prose, pictures, tests.
+const INERT_ENDINGS: [&str; 12] = [
+    ".md", ".css", ".scss", ".html", ".svg", ".png", ".txt", ".tsx", ".jsx", "_test.go",
+    ".test.ts", "_test.py",
+];
+
+/// How guilty a change looks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guilt {
+    pub id: String,
+    pub kind: String,
+    /// The service that it was rolled out to and that is in trouble most.
+    pub service: Option<String>,
+    pub at_us: i64,
+    pub description: String,
+    /// 0 to 1: how much the trouble is in a service that it changed.
+    pub place: f64,
+    /// 0 to 1.
+    pub recent: f64,
+    /// 0 to 1: words shared with what the failure says.
+    pub overlap: f64,
+    /// The rarest of these words.
+    pub shared: Vec<String>,
+    pub score: f64,
+}
+
+/// `trouble`: each service's suspicion, 0 to 1. Best first; only changes that came before.
+pub fn guilt(o: &Observations, onset_us: i64, trouble: &BTreeMap<String, f64>) -> Vec<Guilt> {
+    if o.changes.is_empty() {
+        return Vec::new();
+    }
+    let mut by_id: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
+    for change in &o.changes {
+        by_id.entry(&change.id).or_default().push(change);
+    }
+    let texts: BTreeMap<&str, BTreeSet<String>> = by_id
+        .iter()
+        .map(|(id, documents)| (*id, text(documents)))
+        .collect();
+    let mut seen_in: BTreeMap<&str, f64> = BTreeMap::new();
+    for words in texts.values() {
+        for word in words {
+            *seen_in.entry(word).or_default() += 1.0;
+        }
+    }
+    let said = symptoms(o, onset_us);
+    let all = texts.len() as f64;
+    let mut guilts: Vec<Guilt> = by_id
+        .iter()
+        .filter_map(|(id, documents)| {
+            let rarity = |word: &str| (all / seen_in.get(word).copied().unwrap_or(1.0)).ln_1p();
+            judge(id, documents, onset_us, trouble, &texts[id], &said, &rarity)
+        })
+        .collect();
+    guilts.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
+    guilts
+}
+
+fn judge(
+    id: &str,
+    documents: &[&Change],
+    onset_us: i64,
+    trouble: &BTreeMap<String, f64>,
+    words: &BTreeSet<String>,
+    said: &BTreeMap<String, f64>,
+    rarity: &dyn Fn(&str) -> f64,
+) -> Option<Guilt> {
+    let rolled_out = documents.iter().filter(|change| change.service.is_some());
+    let worst = rolled_out.max_by(|a, b| {
+        let of = |change: &Change| {
+            let service = change.service.as_deref().unwrap_or_default();
+            trouble.get(service).copied().unwrap_or(0.0)
+        };
+        of(a).total_cmp(&of(b)).then(b.at_us.cmp(&a.at_us))
+    });
+    let first = worst.or_else(|| documents.iter().min_by_key(|change| change.at_us))?;
+    if first.at_us > onset_us + SLACK_US {
+        return None;
+    }
+    let place = match &first.service {
+        Some(service) => trouble.get(service).copied().unwrap_or(0.0),
+        None => carried(documents, trouble).unwrap_or(NOT_ROLLED_OUT),
+    };
+    let age = (onset_us - first.at_us).max(0) as f64;
+    let recent = 0.5f64.powf(age / HALF_LIFE_US);
+    let mut shared: Vec<(f64, &String)> = words
+        .iter()
+        .filter_map(|word| said.get(word).map(|weight| (weight * rarity(word), word)))
+        .collect();
+    shared.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    let raw: f64 = shared.iter().map(|pair| pair.0).sum();
+    let overlap = raw / (raw + HALF_OVERLAP);
+    let inert = if is_inert(documents) { INERT } else { 1.0 };
+    Some(Guilt {
+        id: id.to_owned(),
+        kind: first.kind.clone(),
+        service: first.service.clone(),
+        at_us: first.at_us,
+        description: first.description.clone(),
+        place,
+        recent,
+        overlap,
+        shared: shared.iter().take(5).map(|pair| pair.1.clone()).collect(),
+        score: (0.05 + place) * (0.5 + 0.5 * recent) * (0.2 + 0.8 * overlap) * inert,
+    })
+}
+
+/// A commit that names no service goes out with the next rollout of the service whose folder it
+/// touches: the suspicion of that service, a little less sure.
+fn carried(documents: &[&Change], trouble: &BTreeMap<String, f64>) -> Option<f64> {
+    let files = documents.iter().flat_map(|change| &change.files);
+    files
+        .flat_map(|file| file.split('/'))
+        .filter_map(|folder| trouble.get(folder))
+        .map(|suspicion| suspicion * CARRIED)
+        .max_by(f64::total_cmp)
+}
+
+/// Words of what a change did. Of a diff only the changed lines: the rest is what was there.
+fn text(documents: &[&Change]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for change in documents {
+        found.extend(words(&change.description));
+        for file in &change.files {
+            found.extend(words(file));
+        }
+        let (mut removed, mut added) = (BTreeSet::new(), BTreeSet::new());
+        for line in change.diff.lines() {
+            match line.as_bytes().first() {
+                Some(b'-') => removed.extend(words(line)),
+                Some(b'+') => added.extend(words(line)),
+                // Headers of hunks name the function, and notes what it does.
+                Some(b'@') => found.extend(words(line)),
+                _ => {}
+            }
+        }
+        // Words on both sides were moved, not changed.
+        found.extend(removed.symmetric_difference(&added).cloned());
+    }
+    found
+}
+
+/// What the failure says, by word: the alarm, errors of spans, and log lines that are new.
+fn symptoms(o: &Observations, onset_us: i64) -> BTreeMap<String, f64> {
+    let before: BTreeSet<String> = o
+        .logs
+        .iter()
+        .filter(|line| line.at_us < onset_us - SLACK_US)
+        .map(|line| template(&line.message))
+        .collect();
+    let mut healthy: BTreeSet<String> = BTreeSet::new();
+    for line in o
+        .logs
+        .iter()
+        .filter(|line| line.at_us < onset_us - SLACK_US && !is_error(line))
+    {
+        healthy.extend(words(&line.message));
+    }
+    let mut said: BTreeMap<String, f64> = BTreeMap::new();
+    let mut say = |text: &str, weight: f64| {
+        for word in words(text) {
+            let weight = if healthy.contains(&word) {
+                weight * SAID_IN_HEALTH
+            } else {
+                weight
+            };
+            let most = said.entry(word).or_default();
+            *most = most.max(weight);
+        }
+    };
+    say(&o.alarm.summary, 1.0);
+    for line in o
+        .logs
+        .iter()
+        .filter(|line| line.at_us >= onset_us - SLACK_US)
+    {
+        let fresh = !before.contains(&template(&line.message));
+        match (is_error(line), fresh) {
+            (true, true) => say(&line.message, 1.0),
+            (true, false) => say(&line.message, 0.5),
+            (false, true) => say(&line.message, 0.3),
+            (false, false) => {}
+        }
+        if let Some(error) = &line.error_type {
+            say(error, 1.0);
+        }
+    }
+    for span in o
+        .spans
+        .iter()
+        .filter(|span| span.failed && span.at_us >= onset_us)
+    {
+        if let Some(error) = &span.error {
+            say(error, 1.0);
+        }
+    }
+    // A service's own name is in all its texts: it says where, which is weighed by itself.
+    for service in o
+        .series
+        .iter()
+        .map(|series| &series.service)
+        .chain(&o.services)
+    {
+        for word in words(service) {
+            said.remove(&word);
+        }
+    }
+    said
+}
+
+fn is_inert(documents: &[&Change]) -> bool {
+    let mut files = documents.iter().flat_map(|change| &change.files).peekable();
+    files.peek().is_some()
+        && files.all(|file| INERT_ENDINGS.iter().any(|ending| file.ends_with(ending)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weigh::scene::{MINUTE_US, alarm, change, line};
+
+    const ONSET: i64 = 100 * MINUTE_US;
+
+    fn trouble(pairs: &[(&str, f64)]) -> BTreeMap<String, f64> {
+        pairs
+            .iter()
+            .map(|(name, score)| ((*name).to_owned(), *score))
+            .collect()
+    }
+
+    #[test]
+    fn guilt_by_hand() {
+        let mut o = alarm(102, None);
+        o.changes.push(change(80, "d-1", "pay", ""));
+        let found = guilt(&o, ONSET, &trouble(&[("pay", 0.75)]));
+        // Twenty minutes old: half of what recency weighs. No word in common: a fifth.
+        let wanted = (0.05 + 0.75) * (0.5 + 0.5 * 0.5) * 0.2;
+        assert!((found[0].score - wanted).abs() < 1e-12, "{found:?}");
+    }
+
+    #[test]
+    fn a_decoy_that_is_more_recent_is_less_guilty() {
+        let mut o = alarm(102, None);
+        o.changes
+            .push(change(70, "d-guilty", "pay", "shrink the connection pool"));
+        o.changes
+            .push(change(98, "d-decoy", "pay", "update the logo"));
+        o.changes
+            .push(change(99, "d-other", "cart", "shrink the connection pool"));
+        o.logs
+            .push(line(ONSET, "pay", "ERROR", "connection pool exhausted"));
+        let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0), ("cart", 0.1)]));
+        let order: Vec<&str> = found.iter().map(|guilt| guilt.id.as_str()).collect();
+        assert_eq!(order, ["d-guilty", "d-decoy", "d-other"]);
+        assert_eq!(found[0].shared, ["connection", "pool"]);
+    }
+
+    #[test]
+    fn what_came_after_the_onset_is_not_looked_at() {
+        let mut o = alarm(110, None);
+        o.changes.push(change(105, "d-late", "pay", "a fix"));
+        assert!(guilt(&o, ONSET, &trouble(&[("pay", 1.0)])).is_empty());
+    }
+
+    #[test]
+    fn words_that_healthy_lines_say_too_weigh_little() {
+        let overlap = |healthy: bool| {
+            let mut o = alarm(102, None);
+            o.changes
+                .push(change(90, "d-1", "pay", "handle the basket"));
+            o.changes.push(change(90, "d-2", "pay", "other"));
+            o.logs.push(line(ONSET, "pay", "ERROR", "basket lost"));
+            if healthy {
+                o.logs
+                    .push(line(ONSET - 30 * MINUTE_US, "pay", "INFO", "basket kept"));
+            }
+            let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0)]));
+            found[0].overlap
+        };
+        assert!(
+            overlap(true) < 0.3 * overlap(false),
+            "{} {}",
+            overlap(true),
+            overlap(false)
+        );
+    }
+
+    #[test]
+    fn what_no_service_runs_is_inert() {
+        let mut o = alarm(102, None);
+        let mut docs = change(95, "d-docs", "pay", "");
+        docs.files = vec!["pay/README.md".into()];
+        let mut code = change(95, "d-code", "pay", "");
+        code.files = vec!["pay/main.rs".into(), "pay/README.md".into()];
+        o.changes = vec![docs, code];
+        let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0)]));
+        assert_eq!(found[0].id, "d-code");
+        assert!((found[1].score - found[0].score * INERT).abs() < 1e-12);
+    }
+
+    #[test]
+    fn of_a_diff_only_what_differs_counts() {
+        let mut moved = change(95, "d-1", "pay", "");
+        moved.diff = "-    open(pool)\n+    open(pool, limit)\n context".into();
+        let words = text(&[&moved]);
+        let found: Vec<&str> = words.iter().map(String::as_str).collect();
+        assert_eq!(found, ["limit"]);
+    }
+}

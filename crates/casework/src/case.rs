@@ -1,0 +1,206 @@
+//! The only writer: reads the records, lets the state machine judge, appends, projects, wakes.
+
+use std::sync::Arc;
+
+use bus::{Bus, Wake};
+use model::{Actor, Digest, Event, Incident, IncidentId, Policy, Projection, Record, StoredRecord};
+use store::{Journal, Knowledge, Telemetry};
+
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::pulse::Pulse;
+use crate::tools::Toolbox;
+
+/// How often an append is tried anew after another writer was first.
+const MAX_ATTEMPTS: usize = 16;
+
+/// All that work needs; cheap to clone.
+#[derive(Clone)]
+pub struct Casework {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    journal: Arc<dyn Journal>,
+    telemetry: Arc<dyn Telemetry>,
+    knowledge: Arc<dyn Knowledge>,
+    bus: Bus,
+    clock: Clock,
+    policy: Policy,
+    toolbox: Toolbox,
+    pulse: Pulse,
+}
+
+/// An incident with the digest of its last record: what the next record must follow.
+#[derive(Debug, Clone)]
+pub struct Head {
+    pub incident: Incident,
+    pub digest: Digest,
+}
+
+impl Casework {
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        telemetry: Arc<dyn Telemetry>,
+        knowledge: Arc<dyn Knowledge>,
+        bus: Bus,
+        clock: Clock,
+        policy: Policy,
+        toolbox: Toolbox,
+    ) -> Self {
+        Self {
+            parts: Arc::new(Parts {
+                journal,
+                telemetry,
+                knowledge,
+                bus,
+                clock,
+                policy,
+                toolbox,
+                pulse: Pulse::default(),
+            }),
+        }
+    }
+
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.parts.journal
+    }
+
+    pub fn telemetry(&self) -> &Arc<dyn Telemetry> {
+        &self.parts.telemetry
+    }
+
+    pub fn knowledge(&self) -> &Arc<dyn Knowledge> {
+        &self.parts.knowledge
+    }
+
+    pub fn bus(&self) -> &Bus {
+        &self.parts.bus
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.parts.clock
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.parts.policy
+    }
+
+    pub fn toolbox(&self) -> &Toolbox {
+        &self.parts.toolbox
+    }
+
+    pub fn pulse(&self) -> &Pulse {
+        &self.parts.pulse
+    }
+
+    /// Folds the incident's records; `None` where there are none.
+    pub async fn head(&self, id: &IncidentId) -> Result<Option<Head>, Error> {
+        let stored = self.parts.journal.records(id).await?;
+        let Some(last) = stored.last() else {
+            return Ok(None);
+        };
+        let digest = last.digest;
+        let incident =
+            model::chain::verify(id, &stored).map_err(|fault| Error::Damaged(fault.to_string()))?;
+        Ok(Some(Head { incident, digest }))
+    }
+
+    pub async fn incident(&self, id: &IncidentId) -> Result<Incident, Error> {
+        self.head(id)
+            .await?
+            .map(|head| head.incident)
+            .ok_or_else(|| Error::NoIncident(id.to_string()))
+    }
+
+    /// Appends what `event` says, as the state machine allows it *now*: where another writer was
+    /// first, the incident is read again and judged again.
+    pub async fn record(
+        &self,
+        id: &IncidentId,
+        actor: Actor,
+        event: Event,
+    ) -> Result<Incident, Error> {
+        self.record_when(id, actor, |_| Some(event.clone()))
+            .await?
+            .ok_or_else(|| Error::Internal("an event that always applies did not".to_owned()))
+    }
+
+    /// As [`Casework::record`], but `decide` sees the incident as it is at the moment of writing
+    /// and may say that there is nothing to write any more.
+    pub async fn record_when(
+        &self,
+        id: &IncidentId,
+        actor: Actor,
+        decide: impl Fn(&Incident) -> Option<Event> + Send + Sync,
+    ) -> Result<Option<Incident>, Error> {
+        for _ in 0..MAX_ATTEMPTS {
+            let head = self
+                .head(id)
+                .await?
+                .ok_or_else(|| Error::NoIncident(id.to_string()))?;
+            let Some(event) = decide(&head.incident) else {
+                return Ok(None);
+            };
+            match self.append(head, actor.clone(), event).await {
+                Err(Error::Store(store::Error::Conflict(_))) => continue,
+                done => return done.map(Some),
+            }
+        }
+        Err(Error::Busy(format!(
+            "{id}: other writers were first {MAX_ATTEMPTS} times"
+        )))
+    }
+
+    async fn append(&self, head: Head, actor: Actor, event: Event) -> Result<Incident, Error> {
+        let Head {
+            mut incident,
+            digest,
+        } = head;
+        let record = Record {
+            incident: incident.id.clone(),
+            seq: incident.last_seq + 1,
+            // The clock may be behind what another process wrote; history never goes back.
+            at: self.parts.clock.now().max(incident.updated_at),
+            actor,
+            previous: digest,
+            event,
+        };
+        incident.apply(&record)?;
+        self.store(&record, &incident).await?;
+        Ok(incident)
+    }
+
+    /// Writes record 1. [`store::Error::Conflict`]: the incident is known already.
+    pub(crate) async fn create(&self, record: Record) -> Result<Incident, Error> {
+        let incident = Incident::open(&record)?;
+        self.store(&record, &incident).await?;
+        metrics::counter!(
+            "incidents_created_total",
+            "severity" => incident.severity.name(),
+            "service" => incident.service.clone()
+        )
+        .increment(1);
+        Ok(incident)
+    }
+
+    async fn store(&self, record: &Record, incident: &Incident) -> Result<(), Error> {
+        let stored = StoredRecord::new(record)
+            .map_err(|error| Error::Internal(format!("a record can't be written: {error}")))?;
+        let shown = Projection::from(incident);
+        self.parts.journal.append(&stored, &shown).await?;
+        tracing::info!(
+            incident = %record.incident,
+            seq = record.seq,
+            event = record.event.name(),
+            actor = record.actor.label(),
+            "recorded"
+        );
+        self.parts.bus.wake(Wake {
+            incident: record.incident.clone(),
+            seq: record.seq,
+            event: record.event.name(),
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,24 @@
+//! How work is done: the only writer of records, the tools that agents ask, and the loop that
+//! lets agents look at incidents.
+//!
+//! Agents never know each other: each looks at an incident's state, does its part, and records
+//! it. This crate refuses to decide anything about incidents itself; that is the state machine's
+//! ([`model::Incident::apply`]) and the agents' part.
+//!
+//! Read first: [`case`], then [`tools`], then [`driver`].
+
+pub mod case;
+pub mod clock;
+pub mod driver;
+pub mod error;
+pub mod open;
+pub mod pulse;
+pub mod tools;
+
+pub use case::Casework;
+pub use clock::Clock;
+pub use driver::{Driver, Stage};
+pub use error::Error;
+pub use open::Opened;
+pub use pulse::Pulse;
+pub use tools::{Asked, Parameter, ParameterType, Tool, Toolbox};

@@ -1,0 +1,5 @@
+//! What casework promises: tools give the values worked out by hand, one failure is one incident.
+
+mod open;
+mod tools;
+mod world;

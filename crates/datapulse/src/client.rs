@@ -1,0 +1,219 @@
+//! The CLI's way to a running server: its address lies in the folder that it holds.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use reqwest::Method;
+use reqwest::header::{ACCEPT, WARNING};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::arguments::Everywhere;
+use crate::progress::during;
+use crate::refusal::{of_status, wrong_use};
+
+/// Where `serve` and `demo` leave their address, readable by their owner alone.
+pub const ADDRESS_FILE: &str = "server.json";
+/// The API's root.
+pub const API: &str = "/api/datapulse/v1";
+/// An answer's time limit.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// A server on this machine takes a connection at once.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Address {
+    pub url: String,
+    pub pid: u32,
+    /// The token of whoever started the server: a person on this machine.
+    pub token: Option<String>,
+}
+
+impl Address {
+    /// Written with mode 0600 from the start, so that nobody else can read the token meanwhile.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        use std::io::Write;
+        use std::os::unix::fs::OpenOptionsExt;
+        let path = folder.join(ADDRESS_FILE);
+        // A file left behind may have another mode.
+        let _ = fs::remove_file(&path);
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("{} can't be written", path.display()))?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.sync_all()?;
+        Ok(())
+    }
+
+    pub fn remove(folder: &Path) {
+        let _ = fs::remove_file(folder.join(ADDRESS_FILE));
+    }
+
+    /// The address of a server that answers; a file left behind by one that was killed is none,
+    /// even where another process has its number by now.
+    pub fn read(folder: &Path) -> Option<Self> {
+        let bytes = fs::read(folder.join(ADDRESS_FILE)).ok()?;
+        let address: Self = serde_json::from_slice(&bytes).ok()?;
+        let runs = Path::new(&format!("/proc/{}", address.pid)).exists();
+        (runs && address.listens()).then_some(address)
+    }
+
+    fn listens(&self) -> bool {
+        let socket = self
+            .url
+            .strip_prefix("http://")
+            .and_then(|text| text.parse().ok());
+        socket.is_some_and(|socket| TcpStream::connect_timeout(&socket, CONNECT_TIMEOUT).is_ok())
+    }
+}
+
+/// Talks to one server as the caller's principal.
+#[derive(Debug)]
+pub struct Client {
+    url: String,
+    token: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// `None` where no server holds the folder.
+    pub fn find(folder: &Path, everywhere: &Everywhere) -> Result<Option<Self>> {
+        let Some(address) = Address::read(folder) else {
+            return Ok(None);
+        };
+        let token = everywhere
+            .token
+            .clone()
+            .or(address.token)
+            .unwrap_or_default();
+        let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+        Ok(Some(Self {
+            url: address.url,
+            token,
+            http,
+        }))
+    }
+
+    /// The server, or an error that says what to do.
+    pub fn need(folder: &Path, everywhere: &Everywhere) -> Result<Self> {
+        match Self::find(folder, everywhere)? {
+            Some(client) => Ok(client),
+            None => bail!(
+                "no server holds the folder {}: start one with `datapulse serve --data {}`",
+                folder.display(),
+                folder.display()
+            ),
+        }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// `path` lies under the API's root. A refusal is an error with the server's own words.
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{API}{path}", self.url));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = self.answer(request).await?;
+        let status = response.status();
+        let bytes = response.bytes().await?;
+        let value: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if status.is_success() {
+            return Ok(value);
+        }
+        let detail = value
+            .get("detail")
+            .or_else(|| value.get("title"))
+            .and_then(Value::as_str)
+            .unwrap_or("no reason given");
+        Err(of_status(status.as_u16(), detail.to_owned()))
+    }
+
+    /// ES|QL through the server, whose clock `NOW()` reads: the answer in the form that `accept`
+    /// names, and its warnings.
+    pub async fn query(&self, body: &Value, accept: &str) -> Result<(String, Vec<String>)> {
+        let request = self
+            .http
+            .post(format!("{}/_query", self.url))
+            .header(ACCEPT, accept)
+            .json(body);
+        let response = self.answer(request).await?;
+        let status = response.status();
+        let warnings = response.headers().get_all(WARNING);
+        let warnings = warnings
+            .iter()
+            .map(|value| warning(value.as_bytes()))
+            .collect();
+        let text = response.text().await?;
+        if status.is_success() {
+            return Ok((text, warnings));
+        }
+        let error: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let reason = error["error"]["reason"]
+            .as_str()
+            .or(error["detail"].as_str());
+        Err(of_status(
+            status.as_u16(),
+            reason.unwrap_or("no reason given").to_owned(),
+        ))
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response> {
+        let sent = request.bearer_auth(&self.token).send();
+        let answered = during("waiting for the server", sent).await;
+        answered.with_context(|| format!("the server at {} doesn't answer", self.url))
+    }
+}
+
+/// The text between the quotes of `299 DataPulse "…"`.
+fn warning(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    let quoted = text
+        .split_once('"')
+        .map_or(text.as_ref(), |(_, rest)| rest.trim_end_matches('"'));
+    quoted.replace("\\\"", "\"").replace("\\\\", "\\")
+}
+
+/// `name=value` of `--param`: a value that is JSON is taken as such, anything else is text.
+pub fn parameters(given: &[String]) -> Result<indexmap::IndexMap<String, Value>> {
+    given
+        .iter()
+        .map(|text| {
+            let (name, value) = text
+                .split_once('=')
+                .ok_or_else(|| wrong_use(format!("--param {text:?}: expected name=value")))?;
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+            Ok((name.to_owned(), value))
+        })
+        .collect()
+}
+
+/// Percent-encodes a path's segment or a query's value.
+pub fn encode(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// The folder, made absolute for messages that outlive the working directory.
+pub fn shown(folder: &Path) -> PathBuf {
+    folder
+        .canonicalize()
+        .unwrap_or_else(|_| folder.to_path_buf())
+}

@@ -1,0 +1,12 @@
+//! The commands, one file each.
+
+pub mod action;
+pub mod audit;
+pub mod doctor;
+pub mod eval;
+pub mod incident;
+pub mod investigate;
+pub mod query;
+pub mod runbook;
+pub mod token;
+pub mod tools;

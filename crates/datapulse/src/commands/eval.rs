@@ -1,0 +1,163 @@
+//! `datapulse eval incidents`: the very same Sentinel and Analyst on recorded incidents, each in
+//! a store of its own and on the case's clock; then scores, where there is truth to score with.
+//!
+//! Answering opens `case.json` and `docs/` only. `truth.json` is opened after the last answer of
+//! the run is written.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::arguments::{Eval, Mode, Output};
+use crate::context::Context as Here;
+use crate::print;
+use answer::Answer;
+use cases::Case;
+use progress::Progress;
+use replay::{Options, Played};
+
+mod answer;
+mod cases;
+mod feed;
+mod progress;
+mod replay;
+mod score;
+mod table;
+
+/// A case could not be answered.
+const FAILED: u8 = 1;
+
+pub async fn run(here: &Here, command: Eval) -> Result<u8> {
+    let Eval::Incidents {
+        dir,
+        suite,
+        mode,
+        answers,
+    } = command;
+    let cases = cases::find(&dir, suite.as_deref())?;
+    let mut modes = mode;
+    modes.sort();
+    modes.dedup();
+    let out = Out::new(answers.as_deref(), here.output)?;
+    let (played, failed) = answer_all(here, &cases, &modes, out).await?;
+    // From here on truth may be read: the last answer is written.
+    let scores = score::scores(&cases, &played)?;
+    if here.output == Output::Json {
+        let answers: Vec<&Answer> = played.iter().flat_map(|played| &played.answers).collect();
+        print::json(&json!({ "answers": answers, "scores": scores }))?;
+    } else {
+        println!("{}", table::of(&scores, &cases));
+    }
+    Ok(if failed == 0 { 0 } else { FAILED })
+}
+
+/// Plays every case in every mode, as many at once as there are cores, and writes the answers in
+/// the order of suite, case and mode, whichever is ready first.
+async fn answer_all(
+    here: &Here,
+    cases: &[Case],
+    modes: &[Mode],
+    mut out: Out,
+) -> Result<(Vec<Played>, usize)> {
+    let options = Arc::new(Options::new(&here.configuration));
+    let mut waiting = (0..cases.len())
+        .flat_map(|case| modes.iter().map(move |mode| (case, *mode)))
+        .enumerate();
+    let mut progress = Progress::new(cases.len() * modes.len());
+    let mut working = JoinSet::new();
+    let mut ready: BTreeMap<usize, Result<Played>> = BTreeMap::new();
+    let mut next = 0;
+    let mut played = Vec::new();
+    let mut failed = 0;
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    loop {
+        while working.len() < at_once
+            && let Some((place, (index, mode))) = waiting.next()
+        {
+            let (case, options) = (cases[index].clone(), options.clone());
+            working.spawn(async move {
+                let played = replay::play(&case, index, mode, &options).await;
+                let shown = case.folder.display().to_string();
+                (
+                    place,
+                    played.with_context(|| format!("case {} ({shown})", case.id)),
+                )
+            });
+        }
+        let Some(done) = working.join_next().await else {
+            break;
+        };
+        let (place, outcome) = done.context("a case ended badly")?;
+        ready.insert(place, outcome);
+        progress.step();
+        while let Some(outcome) = ready.remove(&next) {
+            next += 1;
+            match outcome {
+                Ok(one) => {
+                    out.write(&one.answers)?;
+                    played.push(one);
+                }
+                Err(error) => {
+                    failed += 1;
+                    progress.say(&format!("datapulse: {error:#}"));
+                }
+            }
+        }
+    }
+    progress.end();
+    out.end()?;
+    Ok((played, failed))
+}
+
+/// Where answers go, one JSON object a line.
+struct Out {
+    to: Option<Box<dyn Write + Send>>,
+    shown: String,
+}
+
+impl Out {
+    fn new(file: Option<&Path>, output: Output) -> Result<Self> {
+        let to: Option<Box<dyn Write + Send>> = match (file, output) {
+            (Some(path), _) => {
+                let shown = path.display();
+                let file = File::create(path).with_context(|| {
+                    format!(
+                        "{shown} can't be written: answers need a file in a folder that is there"
+                    )
+                })?;
+                Some(Box::new(BufWriter::new(file)))
+            }
+            (None, Output::Text) => Some(Box::new(std::io::stdout())),
+            // They are in the one object that is printed at the end.
+            (None, Output::Json) => None,
+        };
+        let shown = file.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
+        Ok(Self { to, shown })
+    }
+
+    fn write(&mut self, answers: &[Answer]) -> Result<()> {
+        let Some(to) = &mut self.to else {
+            return Ok(());
+        };
+        for answer in answers {
+            let line: Value = serde_json::to_value(answer)?;
+            writeln!(to, "{line}").with_context(|| format!("{} can't be written", self.shown))?;
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<()> {
+        match &mut self.to {
+            Some(to) => to
+                .flush()
+                .with_context(|| format!("{} can't be written", self.shown)),
+            None => Ok(()),
+        }
+    }
+}

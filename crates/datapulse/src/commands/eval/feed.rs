@@ -1,0 +1,170 @@
+//! The documents of a case as time brings them: nothing is read further ahead than one document
+//! a file, and nothing is given out before its time.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use flate2::read::MultiGzDecoder;
+use model::Timestamp;
+use serde_json::{Map, Value};
+use store::{Document, Operation};
+
+use crate::import;
+
+/// Bytes of one line.
+const MAX_LINE: u64 = 16 << 20;
+
+pub struct Feed {
+    files: Vec<Lines>,
+}
+
+impl Feed {
+    pub fn open(docs: &Path) -> Result<Self> {
+        let files = import::files(docs)?
+            .into_iter()
+            .map(|(index, path)| Lines::open(index, &path))
+            .collect::<Result<_>>()?;
+        Ok(Self { files })
+    }
+
+    /// At most `most` of the documents before `moment` that weren't given yet; those without a
+    /// time come first. What lies behind a later document of its file comes late, as in life.
+    pub fn before(&mut self, moment: Timestamp, most: usize) -> Result<Vec<Document>> {
+        let mut documents = Vec::new();
+        for file in &mut self.files {
+            while documents.len() < most {
+                match file.before(moment)? {
+                    Some(document) => documents.push(document),
+                    None => break,
+                }
+            }
+        }
+        Ok(documents)
+    }
+}
+
+/// A document with its time, where it has one.
+struct Ahead {
+    at: Option<Timestamp>,
+    source: Map<String, Value>,
+}
+
+/// One file, with the document that was read but not given out.
+struct Lines {
+    index: String,
+    shown: String,
+    reader: BufReader<Box<dyn Read + Send + Sync>>,
+    line: String,
+    number: u64,
+    ahead: Option<Ahead>,
+}
+
+impl Lines {
+    fn open(index: String, path: &Path) -> Result<Self> {
+        let shown = path.display().to_string();
+        let file = File::open(path).with_context(|| format!("{shown} can't be read"))?;
+        let reader: Box<dyn Read + Send + Sync> =
+            match path.extension().is_some_and(|end| end == "gz") {
+                true => Box::new(MultiGzDecoder::new(file)),
+                false => Box::new(file),
+            };
+        Ok(Self {
+            index,
+            shown,
+            reader: BufReader::new(reader),
+            line: String::new(),
+            number: 0,
+            ahead: None,
+        })
+    }
+
+    fn before(&mut self, moment: Timestamp) -> Result<Option<Document>> {
+        if self.ahead.is_none() {
+            self.ahead = self.read()?;
+        }
+        let due = |ahead: &mut Ahead| ahead.at.is_none_or(|at| at < moment);
+        Ok(self
+            .ahead
+            .take_if(due)
+            .map(|Ahead { source, .. }| Document {
+                index: self.index.clone(),
+                operation: Operation::Create,
+                id: None,
+                source,
+            }))
+    }
+
+    fn read(&mut self) -> Result<Option<Ahead>> {
+        loop {
+            self.line.clear();
+            self.number += 1;
+            let place = || format!("{}:{}", self.shown, self.number);
+            let read = (&mut self.reader).take(MAX_LINE).read_line(&mut self.line);
+            match read.with_context(place)? as u64 {
+                0 => return Ok(None),
+                MAX_LINE if !self.line.ends_with('\n') => {
+                    bail!("{}: longer than {MAX_LINE} bytes", place());
+                }
+                _ => {}
+            }
+            if self.line.trim().is_empty() {
+                continue;
+            }
+            let source: Map<String, Value> = serde_json::from_str(&self.line)
+                .with_context(|| format!("{}: not a JSON object", place()))?;
+            let at = source
+                .get("@timestamp")
+                .and_then(Value::as_str)
+                .and_then(Timestamp::parse);
+            return Ok(Some(Ahead { at, source }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(lines: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("logs-a.ndjson"), lines.join("\n")).expect("written");
+        folder
+    }
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).expect("a time")
+    }
+
+    #[test]
+    fn a_document_comes_at_its_time_and_once() {
+        let folder = folder(&[
+            r#"{"@timestamp":"2026-01-01T00:00:01Z","message":"a"}"#,
+            r#"{"@timestamp":"2026-01-01T00:00:02Z","message":"b"}"#,
+        ]);
+        let mut feed = Feed::open(folder.path()).expect("opens");
+        let mut take = |moment: &str| feed.before(at(moment), 10).expect("reads").len();
+        assert_eq!(
+            take("2026-01-01T00:00:01Z"),
+            0,
+            "a tick sees what came before it"
+        );
+        assert_eq!(take("2026-01-01T00:00:02Z"), 1);
+        assert_eq!(take("2026-01-01T00:00:03Z"), 1);
+        assert_eq!(take("2026-01-01T00:00:04Z"), 0);
+    }
+
+    #[test]
+    fn a_broken_line_is_named() {
+        let folder = folder(&[r#"{"message":"no time: at once"}"#, "", "{broken"]);
+        let mut feed = Feed::open(folder.path()).expect("opens");
+        let moment = at("2026-01-01T00:00:00Z");
+        assert_eq!(feed.before(moment, 1).expect("reads").len(), 1);
+        let error = feed.before(moment, 1).expect_err("broken");
+        assert!(
+            format!("{error:#}").contains("logs-a.ndjson:3: not a JSON object"),
+            "{error:#}"
+        );
+    }
+}

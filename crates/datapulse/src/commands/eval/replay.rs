@@ -1,0 +1,195 @@
+//! One case, played: its documents into a fresh store, Sentinel and Analyst on its clock.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use analyst::observations::Alarm;
+use analyst::{Analyst, Matter};
+use anyhow::{Context, Result, bail};
+use casework::{Casework, Clock};
+use model::{IncidentId, Timestamp};
+use sentinel::Sentinel;
+use store::{ItemResult, Telemetry};
+
+use super::answer::Answer;
+use super::cases::Case;
+use super::feed::Feed;
+use crate::arguments::Mode;
+use crate::configuration::Configuration;
+use crate::import::{self, Imported};
+use crate::wire;
+
+/// An answer in given mode may use what came so long after the alert, in milliseconds.
+const AFTER_ALERT_MS: i64 = 5 * 60 * 1000;
+/// Documents that are stored at once.
+const BATCH: usize = 10_000;
+/// Time that one investigation may take here: a slow machine must not change an answer.
+const BUDGET: Duration = Duration::from_secs(600);
+
+/// What all cases are played with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    configuration: Configuration,
+}
+
+impl Options {
+    pub fn new(configuration: &Configuration) -> Self {
+        Self {
+            configuration: configuration.clone(),
+        }
+    }
+}
+
+/// What came of one case in one mode.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Played {
+    /// Position in the list of cases.
+    pub case: usize,
+    pub mode: Mode,
+    pub answers: Vec<Answer>,
+    /// Services and changes that a guess could name.
+    pub candidates: Candidates,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Candidates {
+    pub services: usize,
+    pub deployments: usize,
+}
+
+pub async fn play(case: &Case, index: usize, mode: Mode, options: &Options) -> Result<Played> {
+    let mut scene = Scene::new(case, options).await?;
+    let answers = match mode {
+        Mode::Given => vec![scene.given().await?],
+        Mode::Found => scene.found(options).await?,
+    };
+    Ok(Played {
+        case: index,
+        mode,
+        answers,
+        candidates: scene.candidates().await?,
+    })
+}
+
+/// A fresh store with what of the case was loaded so far, and the case's clock.
+struct Scene<'a> {
+    case: &'a Case,
+    feed: Feed,
+    imported: Imported,
+    casework: Casework,
+}
+
+impl<'a> Scene<'a> {
+    async fn new(case: &'a Case, options: &Options) -> Result<Self> {
+        let imported = import::empty().await?;
+        let clock = Clock::manual(case.from);
+        let casework = wire::casework(&imported.store, &options.configuration, clock)?;
+        Ok(Self {
+            case,
+            feed: Feed::open(&case.docs())?,
+            imported,
+            casework,
+        })
+    }
+
+    /// Loads what came before `moment`, and sets the clock to it: what comes at `moment` or
+    /// later is not there yet.
+    async fn reach(&mut self, moment: Timestamp) -> Result<()> {
+        loop {
+            let documents = self.feed.before(moment, BATCH)?;
+            if documents.is_empty() {
+                break;
+            }
+            for result in self.imported.store.ingest(documents).await? {
+                if let ItemResult::Refused { reason, .. } = result {
+                    bail!("{}: {reason}", self.case.docs().display());
+                }
+            }
+        }
+        self.casework.clock().set(moment);
+        Ok(())
+    }
+
+    /// The alert is given; why?
+    async fn given(&mut self) -> Result<Answer> {
+        let alert = &self.case.alert;
+        let until = alert.at.plus_ms(AFTER_ALERT_MS);
+        self.reach(until).await?;
+        let matter = Matter {
+            alarm: Alarm {
+                at_us: alert.at.ms() * 1000,
+                service: alert.service.clone(),
+                summary: alert.summary.clone(),
+            },
+            until,
+            budget: BUDGET,
+        };
+        let told = analyst::investigate(&self.casework, &matter).await;
+        Ok(Answer::new(self.case, Mode::Given, alert.at, &told))
+    }
+
+    /// The alert is not looked at: Sentinel ticks from the first document to the last, and the
+    /// Analyst explains each incident at the tick that opened it.
+    async fn found(&mut self, options: &Options) -> Result<Vec<Answer>> {
+        let settings = options.configuration.sentinel.clone();
+        let step = settings.interval_ms;
+        let sentinel = Sentinel::new(self.casework.clone(), settings);
+        let analyst = Analyst::with_budget(self.casework.clone(), BUDGET);
+        let mut known: BTreeSet<IncidentId> = BTreeSet::new();
+        let mut answers = Vec::new();
+        let mut tick = sentinel::detect::scheduled(self.case.from, step);
+        while tick < self.case.to {
+            tick = tick.plus_ms(step);
+            self.reach(tick).await?;
+            let ticked = sentinel
+                .look()
+                .await
+                .with_context(|| format!("Sentinel's tick at {tick}"))?;
+            for id in ticked.opened {
+                if !known.insert(id.clone()) {
+                    continue;
+                }
+                let incident = self.casework.incident(&id).await?;
+                let told = analyst.explain(&incident).await?;
+                let told = told.with_context(|| format!("{id} is not the Analyst's to explain"))?;
+                answers.push(Answer::new(self.case, Mode::Found, tick, &told));
+            }
+        }
+        if answers.is_empty() {
+            answers.push(Answer::unnoticed(self.case));
+        }
+        Ok(answers)
+    }
+
+    /// How many services and changes the loaded documents name.
+    async fn candidates(&self) -> Result<Candidates> {
+        let services = self
+            .distinct("metrics-*,logs-*,traces-*", "service.name")
+            .await?;
+        let deployments = self.distinct("deployments-*", "deployment.id").await?;
+        Ok(Candidates {
+            services,
+            deployments,
+        })
+    }
+
+    /// Distinct values of a field, 0 where nothing has it. Both names are ours.
+    async fn distinct(&self, indices: &str, field: &str) -> Result<usize> {
+        let telemetry = self.casework.telemetry();
+        let fields = telemetry.fields(indices).await?;
+        if !fields.iter().any(|known| known.name == field) {
+            return Ok(0);
+        }
+        let request = esql::Request {
+            query: format!(
+                "FROM {indices} | WHERE {field} IS NOT NULL | STATS BY {field} | STATS names = COUNT(*)"
+            ),
+            now_ms: self.casework.clock().now().ms(),
+            ..esql::Request::default()
+        };
+        let answer = telemetry.query(&request).await?;
+        let rows = esql::answer::rows(&answer);
+        let names = rows.first().and_then(|row| row.first()?.as_u64());
+        Ok(names.unwrap_or(0) as usize)
+    }
+}

@@ -1,0 +1,343 @@
+//! What is true: `datapulse.toml` with its defaults. Every line may be missing; an unknown key is
+//! an error that names its line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::refusal::wrong_use;
+
+/// The file that is read where none is named.
+pub const FILE: &str = "datapulse.toml";
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Configuration {
+    pub backends: Backends,
+    pub server: Server,
+    pub sentinel: sentinel::Settings,
+    pub executor: executor::Settings,
+    pub policy: model::Policy,
+    pub runner: Runner,
+    /// Webhooks that people are told through.
+    pub webhook: Vec<Webhook>,
+    pub retention: Retention,
+}
+
+/// Three URIs are the whole difference between one process and many.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Backends {
+    /// `embedded:` and a folder.
+    pub store: String,
+    /// `memory:`
+    pub bus: String,
+    /// `memory:`
+    pub cache: String,
+}
+
+impl Default for Backends {
+    fn default() -> Self {
+        Self {
+            store: "embedded:data".to_owned(),
+            bus: "memory:".to_owned(),
+            cache: "memory:".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    pub listen: String,
+    /// Origins that browsers may call from; empty: none.
+    pub cors_origins: Vec<String>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:5610".to_owned(),
+            cors_origins: Vec::new(),
+        }
+    }
+}
+
+/// What may act on targets.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Runner {
+    /// `control-api` or `signed-webhook`; empty: nothing can be executed, and nothing is proposed.
+    pub kind: String,
+    pub url: String,
+    /// The environment variable that holds the token or the signing secret.
+    pub secret_env: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    pub name: String,
+    pub url: String,
+    /// The environment variable that holds the signing secret.
+    pub secret_env: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Telemetry older than this is dropped; 0: never.
+    pub telemetry_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { telemetry_days: 30 }
+    }
+}
+
+impl Configuration {
+    /// The named file, or [`FILE`] where there is one, or all defaults.
+    pub fn read(named: Option<&Path>) -> Result<Self> {
+        let path = match named {
+            Some(path) => path.to_path_buf(),
+            None if Path::new(FILE).is_file() => PathBuf::from(FILE),
+            None => return Ok(Self::default()),
+        };
+        let shown = path.display().to_string();
+        let text = fs::read_to_string(&path).with_context(|| format!("{shown} can't be read"))?;
+        Self::parse(&shown, &text)
+    }
+
+    /// `shown` is the file's name in messages.
+    pub fn parse(shown: &str, text: &str) -> Result<Self> {
+        let configuration: Self = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| {
+                text[..span.start.min(text.len())].matches('\n').count() + 1
+            });
+            anyhow::anyhow!("{shown}:{line}: {}", error.message())
+        })?;
+        configuration
+            .check(text)
+            .map_err(|(line, message)| anyhow::anyhow!("{shown}:{line}: {message}"))?;
+        Ok(configuration)
+    }
+
+    /// What a type can't say: the line of the key, and what was expected.
+    fn check(&self, text: &str) -> Found {
+        self.check_backends(text)?;
+        self.check_server(text)?;
+        self.sentinel.check().map_err(|message| {
+            let name = message.split(':').next().unwrap_or_default();
+            let (table, key) = name.rsplit_once('.').unwrap_or(("", name));
+            (line_of(text, table, key), message.clone())
+        })?;
+        self.check_calls(text)
+    }
+
+    fn check_backends(&self, text: &str) -> Found {
+        let backends = &self.backends;
+        if backends
+            .store
+            .strip_prefix("embedded:")
+            .is_none_or(str::is_empty)
+        {
+            let message = format!(
+                "store: expected a URI such as embedded:data, got {:?}",
+                backends.store
+            );
+            return Err((line_of(text, "backends", "store"), message));
+        }
+        for (key, value) in [("bus", &backends.bus), ("cache", &backends.cache)] {
+            if value != "memory:" {
+                let message = format!("{key}: expected the URI memory:, got {value:?}");
+                return Err((line_of(text, "backends", key), message));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_server(&self, text: &str) -> Found {
+        let server = &self.server;
+        if server.listen.parse::<std::net::SocketAddr>().is_err() {
+            let message = format!(
+                "server.listen: expected an address and a port such as 127.0.0.1:5610, got {:?}",
+                server.listen
+            );
+            return Err((line_of(text, "server", "listen"), message));
+        }
+        for origin in &server.cors_origins {
+            let parsed = url::Url::parse(origin).ok();
+            if parsed.is_none_or(|url| url.origin().ascii_serialization() != *origin) {
+                let message = format!(
+                    "server.cors_origins: expected an origin such as https://kibana.example:5601, got {origin:?}"
+                );
+                return Err((line_of(text, "server", "cors_origins"), message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The systems that are called.
+    fn check_calls(&self, text: &str) -> Found {
+        let runner = &self.runner;
+        if !matches!(runner.kind.as_str(), "" | "control-api" | "signed-webhook") {
+            let message = format!(
+                "runner.kind: expected control-api or signed-webhook, got {:?}",
+                runner.kind
+            );
+            return Err((line_of(text, "runner", "kind"), message));
+        }
+        if !runner.kind.is_empty() {
+            check_url("runner.url", &runner.url)
+                .map_err(|message| (line_of(text, "runner", "url"), message))?;
+        }
+        for (index, webhook) in self.webhook.iter().enumerate() {
+            check_url(&format!("webhook {}: url", webhook.name), &webhook.url)
+                .map_err(|message| (line_of_item(text, "webhook", index, "url"), message))?;
+            let again = self.webhook[..index]
+                .iter()
+                .any(|other| other.name == webhook.name);
+            if again || webhook.name.is_empty() {
+                let message = format!(
+                    "webhook.name: expected a name that no other webhook has, got {:?}",
+                    webhook.name
+                );
+                return Err((line_of_item(text, "webhook", index, "name"), message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The store's folder: what was typed, else what the file says.
+    pub fn folder(&self, typed: Option<&Path>) -> PathBuf {
+        typed.map_or_else(
+            || {
+                let uri = &self.backends.store;
+                PathBuf::from(uri.strip_prefix("embedded:").unwrap_or("data"))
+            },
+            Path::to_path_buf,
+        )
+    }
+}
+
+/// The line, and what was expected.
+type Found = std::result::Result<(), (usize, String)>;
+
+fn check_url(key: &str, text: &str) -> std::result::Result<(), String> {
+    let known = url::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.host_str().is_some_and(|host| !host.is_empty())
+    });
+    if known {
+        return Ok(());
+    }
+    Err(format!(
+        "{key}: expected an URL such as https://host/path, got {text:?}"
+    ))
+}
+
+/// The line of a key in its table; that of the table, or the first, where it isn't found.
+fn line_of(text: &str, table: &str, key: &str) -> usize {
+    line_of_item(text, table, 0, key)
+}
+
+/// The same in the table's `number`-th occurrence, from 0.
+fn line_of_item(text: &str, table: &str, number: usize, key: &str) -> usize {
+    let is_head = |line: &str| line.trim_matches(['[', ']', ' ']) == table;
+    let heads = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.starts_with('[') && is_head(line));
+    let Some((head, _)) = heads.into_iter().nth(number) else {
+        return 1;
+    };
+    let of_key = |line: &str| {
+        let rest = line.trim_start().strip_prefix(key);
+        rest.is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
+    let inside = text
+        .lines()
+        .enumerate()
+        .skip(head + 1)
+        .take_while(|(_, line)| !line.starts_with('['));
+    let found = inside.into_iter().find(|(_, line)| of_key(line));
+    found.map_or(head, |(index, _)| index) + 1
+}
+
+/// A secret from the environment variable that the configuration names.
+pub fn secret(variable: &str, of: &str) -> Result<integrations::Secret> {
+    if variable.is_empty() {
+        return Err(wrong_use(format!(
+            "{of}: secret_env: name the environment variable that holds the secret"
+        )));
+    }
+    match std::env::var(variable) {
+        Ok(value) if !value.is_empty() => Ok(integrations::Secret::new(value)),
+        _ => Err(wrong_use(format!(
+            "{of}: the environment variable {variable} (secret_env) is not set"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Configuration;
+
+    fn fails(text: &str) -> String {
+        match Configuration::parse("datapulse.toml", text) {
+            Ok(_) => "parsed".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_valid() {
+        assert_eq!(
+            Configuration::parse("datapulse.toml", "").expect("valid"),
+            Configuration::default()
+        );
+    }
+
+    #[test]
+    fn errors_say_what_and_where() {
+        assert_eq!(
+            fails("[backends]\n\nstore = \"elastic\"\n"),
+            "datapulse.toml:3: store: expected a URI such as embedded:data, got \"elastic\""
+        );
+        assert!(
+            fails("[backends]\nstor = \"x\"\n")
+                .starts_with("datapulse.toml:2: unknown field `stor`")
+        );
+        assert!(
+            fails("[sentinel]\nneeded = 9\n")
+                .starts_with("datapulse.toml:2: sentinel.needed: expected 1 to 3")
+        );
+        assert!(fails("[sentinel\n").starts_with("datapulse.toml:1: "));
+        assert_eq!(
+            fails("[server]\nlisten = \"localhost\"\n"),
+            "datapulse.toml:2: server.listen: expected an address and a port such as 127.0.0.1:5610, got \"localhost\""
+        );
+        assert_eq!(
+            fails("[server]\ncors_origins = [\"https://a.example/\"]\n"),
+            "datapulse.toml:2: server.cors_origins: expected an origin such as https://kibana.example:5601, got \"https://a.example/\""
+        );
+        let hook = |name: &str, url: &str| {
+            format!("[[webhook]]\nname = \"{name}\"\nurl = \"{url}\"\nsecret_env = \"S\"\n")
+        };
+        assert_eq!(
+            fails(&(hook("a", "https://a.example/") + &hook("b", "b.example"))),
+            "datapulse.toml:7: webhook b: url: expected an URL such as https://host/path, got \"b.example\""
+        );
+        assert!(
+            fails(&(hook("a", "http://a/") + &hook("a", "http://b/")))
+                .starts_with("datapulse.toml:6: webhook.name: ")
+        );
+        assert!(
+            fails("[runner]\nkind = \"control-api\"\n")
+                .starts_with("datapulse.toml:1: runner.url: ")
+        );
+    }
+}

@@ -1,0 +1,341 @@
+//! `datapulse demo`: a shop that fails, and DataPulse at work on it, over HTTP like anybody's.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use casework::{Casework, Clock};
+use model::{Role, Timestamp};
+use simulator::{Fault, Feed, Naming, Setting, Shop, control};
+use store::Journal;
+use store::embedded::{Embedded, Options};
+use store::journal::SummaryFilter;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::arguments::{Demo, Output};
+use crate::client::{Address, shown};
+use crate::context::Context;
+use crate::serve::{Door, fresh_token, listener, stopped};
+use crate::wire::{self, Agents, Parts};
+
+#[cfg(test)]
+mod scenarios;
+mod story;
+
+/// How many times as fast as the wall the shop's time runs: while nobody watches, and while
+/// somebody does.
+const SPEED_UNATTENDED: f64 = 60.0;
+const SPEED_WATCHED: f64 = 12.0;
+/// Sentinel's part, shortened so that the story takes a minute: in milliseconds of the shop's time.
+const INTERVAL_MS: i64 = 15_000;
+const WINDOW_MS: i64 = 120_000;
+const DELAY_MS: i64 = 20_000;
+const SETTLE_MS: i64 = 60_000;
+/// How often telemetry leaves the shop, and how much time it is for at most, both of the wall.
+const PUSH_EVERY: Duration = Duration::from_millis(50);
+const MAX_STEP: Duration = Duration::from_millis(150);
+/// Bytes of the control API's token.
+const TOKEN_BYTES: usize = 24;
+/// Who decides under `--approve`.
+pub const RESPONDER: &str = "demo responder";
+const SHIPPER: &str = "demo shipper";
+const WRONG_USE: u8 = 2;
+
+pub async fn run(here: &Context, arguments: Demo) -> Result<u8> {
+    let began = Instant::now();
+    if arguments.list {
+        for fault in Fault::ALL {
+            println!("{}", fault.name());
+        }
+        return Ok(0);
+    }
+    let name = arguments.fault.as_deref().unwrap_or(Fault::ALL[0].name());
+    let Some(fault) = Fault::parse(name) else {
+        let known = Fault::ALL.map(Fault::name).join(", ");
+        eprintln!("datapulse: --fault {name:?}: expected one of {known}");
+        return Ok(WRONG_USE);
+    };
+    crate::log();
+    let teller = story::Teller::new(here.output == Output::Json, began);
+    let folder = folder(here, fault, arguments.seed);
+    let stage = Stage::set(here, &arguments, fault, folder, &teller).await?;
+    let code = if arguments.headless {
+        stage.unattended(&arguments, &teller).await
+    } else {
+        stage.watched(&teller).await
+    };
+    stage.clear().await?;
+    code
+}
+
+/// The named folder, else a new one for each run.
+fn folder(here: &Context, fault: Fault, seed: u64) -> PathBuf {
+    here.everywhere.data.clone().unwrap_or_else(|| {
+        let now = chrono::Utc::now().format("%Y%m%d-%H%M%S");
+        here.folder
+            .join(format!("demo-{}-{seed}-{now}", fault.name()))
+    })
+}
+
+/// Everything that runs during the demo.
+struct Stage {
+    folder: PathBuf,
+    fault: Fault,
+    shop: Shop,
+    parts: Parts,
+    door: Door,
+    agents: Agents,
+    feeding: JoinHandle<Result<(), simulator::Error>>,
+    control: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    speed: f64,
+}
+
+impl Stage {
+    async fn set(
+        here: &Context,
+        arguments: &Demo,
+        fault: Fault,
+        folder: PathBuf,
+        teller: &story::Teller,
+    ) -> Result<Self> {
+        let listener = listener(&arguments.listen).await?;
+        let store = Embedded::open(&folder, Options::default()).await?;
+        let setting = Setting {
+            seed: arguments.seed,
+            fault: Some(fault),
+            start_ms: Clock::wall().now().ms(),
+            naming: Naming::default(),
+        };
+        let shop = Shop::open(&folder.join("shop"), setting)?;
+        let speed = if arguments.headless {
+            SPEED_UNATTENDED
+        } else {
+            SPEED_WATCHED
+        };
+        let resumed = resumed_at(&shop, &store).await?;
+        // The door must stand before the clock runs, for telemetry comes in through it.
+        let standing = Clock::manual(resumed);
+        let configuration = &here.configuration;
+        let early = Parts::new(store.clone(), configuration, standing).await?;
+        let intake = Door::open(&early, TcpListener::bind("127.0.0.1:0").await?, false)?;
+        let shipper = fresh_token(&store, SHIPPER, Role::Shipper, false).await?;
+        let feed = Feed::new(shop.clone(), &intake.url, &shipper)?;
+        teller.progress(&format!(
+            "shop of {} services, fault {}, seed {}: two hours of history come in over HTTP",
+            simulator::catalog::SERVICES,
+            fault.name(),
+            arguments.seed
+        ));
+        feed.history(&|done, all| teller.share("history", done, all))
+            .await?;
+        feed.push(&|| resumed.ms()).await?;
+        intake.close().await;
+        let clock = Clock::paced(resumed, speed);
+        // Documents up to here are being made: what is done now happens after them.
+        let present = Arc::new(AtomicI64::new(resumed.ms()));
+        let mut parts = Parts::new(store, configuration, clock.clone()).await?;
+        shorten(&mut parts);
+        let (control_url, token, control) = control_api(&shop, &present).await?;
+        parts.runner = Some(wire::control_api(&control_url, &token)?);
+        let door = Door::open(&parts, listener, false)?;
+        let local = fresh_token(&parts.store, "local", Role::Admin, true).await?;
+        let address = Address {
+            url: door.url.clone(),
+            pid: std::process::id(),
+            token: Some(local),
+        };
+        address.write(&folder)?;
+        let (stop, stopping) = watch::channel(false);
+        let feed = Feed::new(shop.clone(), &door.url, &shipper)?;
+        let feeding = tokio::spawn(keep_feeding(feed, clock, present, stopping));
+        let agents = Agents::start(&parts, &wire::roles(&[])?);
+        teller.progress(&format!(
+            "the shop's time runs up to {speed} times as fast as the wall's; Sentinel looks every {} s of it instead of every 60 s",
+            INTERVAL_MS / 1000
+        ));
+        Ok(Self {
+            folder,
+            fault,
+            shop,
+            parts,
+            door,
+            agents,
+            feeding,
+            control,
+            stop,
+            speed,
+        })
+    }
+
+    /// Tells the story to its end.
+    async fn unattended(&self, arguments: &Demo, teller: &story::Teller) -> Result<u8> {
+        let approver = match arguments.approve {
+            true => Some(fresh_token(&self.parts.store, RESPONDER, Role::Responder, true).await?),
+            false => None,
+        };
+        let story = story::Story {
+            parts: &self.parts,
+            url: &self.door.url,
+            approver,
+            fault: self.fault,
+            seed: arguments.seed,
+            truth: self.shop.world().truth(),
+            folder: shown(&self.folder),
+        };
+        if !arguments.approve {
+            teller.progress(&format!("decide at {}", self.door.login_link(RESPONDER)?));
+        }
+        tokio::select! {
+            code = story.tell(teller) => code,
+            ended = self.feed_ended() => Err(ended),
+        }
+    }
+
+    /// Runs until somebody has seen enough.
+    async fn watched(&self, teller: &story::Teller) -> Result<u8> {
+        println!("\n  open  {}\n", self.door.login_link(RESPONDER)?);
+        println!(
+            "In some twenty seconds a service fails. Read why, approve what is proposed, watch it recover."
+        );
+        println!(
+            "Then: datapulse audit verify --data {}",
+            shown(&self.folder).display()
+        );
+        println!(
+            "Ctrl-C ends it; the same command with --data {} goes on where it was ({}x).",
+            shown(&self.folder).display(),
+            self.speed
+        );
+        let _ = teller;
+        tokio::select! {
+            () = stopped() => Ok(0),
+            ended = self.feed_ended() => Err(ended),
+        }
+    }
+
+    /// The feed only ends by failing.
+    async fn feed_ended(&self) -> anyhow::Error {
+        loop {
+            if self.feeding.is_finished() {
+                return anyhow::anyhow!(
+                    "the shop's telemetry doesn't come in any more: see the lines above"
+                );
+            }
+            tokio::time::sleep(PUSH_EVERY).await;
+        }
+    }
+
+    async fn clear(self) -> Result<()> {
+        Address::remove(&self.folder);
+        let _ = self.stop.send(true);
+        self.agents.stop().await;
+        let _ = self.feeding.await;
+        self.control.abort();
+        self.door.close().await;
+        self.parts.store.flush().await?;
+        Ok(())
+    }
+}
+
+/// The time at which the shop goes on: never before anything that was written down.
+async fn resumed_at(shop: &Shop, store: &Embedded) -> Result<Timestamp> {
+    let world = shop.world();
+    let acted = world
+        .changes()
+        .iter()
+        .filter(|change| change.author == "platform")
+        .map(|change| change.at_ms)
+        .max();
+    let filter = SummaryFilter {
+        sort: Some("-updated_at".to_owned()),
+        limit: 1,
+        ..SummaryFilter::default()
+    };
+    let page = store.summaries(&filter).await?;
+    let recorded = page.items.first().map(|summary| summary.updated_at.ms());
+    let latest = [Some(world.start_ms), shop.clock()?, acted, recorded]
+        .into_iter()
+        .flatten()
+        .max();
+    Ok(Timestamp(latest.unwrap_or(world.start_ms)))
+}
+
+fn shorten(parts: &mut Parts) {
+    parts.sentinel.interval_ms = INTERVAL_MS;
+    parts.sentinel.window_ms = WINDOW_MS;
+    parts.sentinel.delay_ms = DELAY_MS;
+    parts.executor.settle_ms = SETTLE_MS;
+    parts.executor.window_ms = WINDOW_MS;
+    parts.executor.delay_ms = DELAY_MS;
+    parts.executor.needed = 2;
+    parts.executor.of = 3;
+}
+
+/// The platform's door on a port of its own; gives its URL and token.
+async fn control_api(
+    shop: &Shop,
+    present: &Arc<AtomicI64>,
+) -> Result<(String, String, JoinHandle<()>)> {
+    let mut bytes = [0u8; TOKEN_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+    let token = hex::encode(bytes);
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .context("the shop's control API finds no port")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let present = present.clone();
+    let now: control::Now = Arc::new(move || present.load(Ordering::SeqCst));
+    let router = control::router(shop.clone(), &token, now);
+    let serving = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the shop's control API ended");
+        }
+    });
+    Ok((url, token, serving))
+}
+
+/// Lets the shop's time pass: documents are made up to a moment, taken in, and only then is it
+/// that moment. So nothing is late, however slow the machine; time is.
+async fn keep_feeding(
+    feed: Feed,
+    clock: Clock,
+    present: Arc<AtomicI64>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), simulator::Error> {
+    let mut looked = Instant::now();
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return Ok(()),
+            () = tokio::time::sleep(PUSH_EVERY) => {}
+        }
+        let passed = looked.elapsed().min(MAX_STEP).as_secs_f64() * 1000.0 * clock.speed();
+        looked = Instant::now();
+        let next = clock.now().ms() + passed as i64;
+        let claim = || present.fetch_max(next, Ordering::SeqCst).max(next);
+        if let Err(error) = feed.push(&claim).await {
+            tracing::error!(%error, "telemetry wasn't taken");
+            return Err(error);
+        }
+        clock.set(Timestamp(next));
+    }
+}
+
+/// All incidents of the store, the oldest first.
+pub async fn incidents(casework: &Casework) -> Result<Vec<model::Incident>> {
+    let filter = SummaryFilter {
+        sort: Some("opened_at".to_owned()),
+        limit: store::journal::MAX_PAGE,
+        ..SummaryFilter::default()
+    };
+    let page = casework.journal().summaries(&filter).await?;
+    let mut incidents = Vec::with_capacity(page.items.len());
+    for summary in page.items {
+        incidents.push(casework.incident(&summary.incident_id).await?);
+    }
+    Ok(incidents)
+}

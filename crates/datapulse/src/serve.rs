@@ -1,0 +1,232 @@
+//! `datapulse serve`: all roles over one folder, until it is told to stop.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use casework::Clock;
+use gateway::{Gateway, Principal};
+use model::Role;
+use serde_json::json;
+use store::Knowledge;
+use store::embedded::{Embedded, Options};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::arguments::{Output, Serve};
+use crate::client::Address;
+use crate::commands::audit;
+use crate::context::Context;
+use crate::refusal::wrong_use;
+use crate::wire::{self, Agents, Parts};
+use crate::{measure, print};
+
+/// Requests under way have so long to end after a stop; streams of events never end by themselves.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+/// How often old telemetry is looked for.
+const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// The name of the token that the address file holds.
+const LOCAL: &str = "local";
+
+pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
+    let listen = arguments
+        .listen
+        .as_ref()
+        .unwrap_or(&here.configuration.server.listen);
+    let roles = wire::roles(&arguments.roles)?;
+    check_listen(listen, arguments.no_auth)?;
+    crate::log();
+    let listener = listener(listen).await?;
+    let store = Embedded::open(&here.folder, Options::default()).await?;
+    let parts = Parts::new(store, &here.configuration, Clock::wall()).await?;
+    let door = Door::open(&parts, listener, arguments.no_auth)?;
+    let token = fresh_token(&parts.store, LOCAL, Role::Admin, true).await?;
+    let address = Address {
+        url: door.url.clone(),
+        pid: std::process::id(),
+        token: Some(token),
+    };
+    address.write(&here.folder)?;
+    let agents = Agents::start(&parts, &roles);
+    greet(here, &parts, &door, arguments.no_auth)?;
+    let retention = retain(
+        parts.store.clone(),
+        here.configuration.retention.telemetry_days,
+    );
+    tokio::select! {
+        () = stopped() => {}
+        () = retention => {}
+    }
+    Address::remove(&here.folder);
+    agents.stop().await;
+    door.close().await;
+    parts.store.flush().await?;
+    Ok(0)
+}
+
+/// Says where it is, and what a person should know.
+fn greet(here: &Context, parts: &Parts, door: &Door, no_auth: bool) -> Result<()> {
+    for damage in parts.store.health().damaged {
+        eprintln!("DAMAGED {damage}; all else is served; `datapulse doctor` lists it");
+    }
+    let login = if no_auth {
+        None
+    } else {
+        Some(door.login_link(LOCAL)?)
+    };
+    if here.output == Output::Json {
+        return print::json(
+            &json!({ "url": door.url, "login": login, "folder": here.folder, "no_auth": no_auth }),
+        );
+    }
+    println!("DataPulse serves {} at {}", here.folder.display(), door.url);
+    match login {
+        Some(login) => println!("log in once at {login}"),
+        None => println!("--no-auth: every caller on this machine is let in as one person"),
+    }
+    if parts.runner.is_none() {
+        println!("no [runner] in datapulse.toml: nothing is executed");
+    }
+    Ok(())
+}
+
+/// `--no-auth` only where nobody else can reach it.
+fn check_listen(listen: &str, no_auth: bool) -> Result<()> {
+    let Ok(address) = listen.parse::<SocketAddr>() else {
+        return Err(wrong_use(format!(
+            "--listen {listen:?}: expected an address and a port such as 127.0.0.1:5610"
+        )));
+    };
+    if no_auth && !address.ip().is_loopback() {
+        return Err(wrong_use(format!(
+            "--no-auth lets every caller in, and {listen} can be reached from other machines: listen on 127.0.0.1, or leave --no-auth out"
+        )));
+    }
+    Ok(())
+}
+
+/// The socket, or an error that says what holds it up.
+pub async fn listener(listen: &str) -> Result<TcpListener> {
+    TcpListener::bind(listen).await.with_context(|| {
+        format!("can't listen on {listen}: choose another with --listen ADDR:PORT (port 0: any that is free)")
+    })
+}
+
+/// Ends with Ctrl-C or a service manager's stop.
+pub async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+async fn retain(store: Embedded, days: u32) {
+    loop {
+        if days > 0 {
+            let before = Clock::wall().now().plus_ms(-DAY_MS * i64::from(days));
+            for pattern in ["metrics-*", "logs-*", "traces-*"] {
+                if let Err(error) = store.retain(pattern, before).await {
+                    tracing::warn!(%error, pattern, "old telemetry can't be dropped");
+                }
+            }
+        }
+        tokio::time::sleep(RETAIN_EVERY).await;
+    }
+}
+
+/// A token without an end for this run; those of the same name from earlier runs end.
+pub async fn fresh_token(store: &Embedded, name: &str, role: Role, person: bool) -> Result<String> {
+    let now = Clock::wall().now();
+    for token in store.tokens().await? {
+        if token.name == name && token.revoked_at.is_none() {
+            store.revoke_token(&token.id, now).await?;
+        }
+    }
+    let (_, secret) = gateway::issue_token(store, name, role, person, None, now).await?;
+    Ok(secret)
+}
+
+/// How the gateway has the journal verified.
+pub fn audit(store: &Embedded) -> gateway::Audit {
+    let store = store.clone();
+    Arc::new(move || {
+        let store = store.clone();
+        Box::pin(async move { Ok(audit::as_json(&store.verify().await?)) })
+    })
+}
+
+/// The gateway behind a socket.
+pub struct Door {
+    pub url: String,
+    gateway: Gateway,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+/// Where this machine reaches a server that listens on all addresses.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        let loopback: IpAddr = match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        address.set_ip(loopback);
+    }
+    address
+}
+
+impl Door {
+    pub fn open(parts: &Parts, listener: TcpListener, no_auth: bool) -> Result<Self> {
+        let address = listener.local_addr()?;
+        let hosts = match address.ip().is_loopback() {
+            true => vec![
+                "localhost".to_owned(),
+                "127.0.0.1".to_owned(),
+                "[::1]".to_owned(),
+            ],
+            false => Vec::new(),
+        };
+        let options = gateway::Options {
+            no_auth,
+            hosts,
+            audit: audit(&parts.store),
+            cors_origins: parts.cors_origins.clone(),
+            metrics: measure::recorder(&parts.casework)?,
+        };
+        let gateway = Gateway::new(parts.casework.clone(), options);
+        let (stop, mut stopped) = watch::channel(false);
+        let until = async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        let serving = tokio::spawn(gateway::serve(
+            listener,
+            gateway::router(gateway.clone()),
+            until,
+        ));
+        Ok(Self {
+            url: format!("http://{}", reachable(address)),
+            gateway,
+            stop,
+            serving,
+        })
+    }
+
+    /// A link that logs a browser in as `name`, once.
+    pub fn login_link(&self, name: &str) -> Result<String> {
+        let code = self.gateway.sessions.link(Principal::person(name))?;
+        Ok(format!("{}/login?code={code}", self.url))
+    }
+
+    pub async fn close(self) {
+        let _ = self.stop.send(true);
+        let _ = tokio::time::timeout(STOP_WAIT, self.serving).await;
+    }
+}

@@ -1,0 +1,197 @@
+//! Wiring: the parts made from configuration, the agents started, all of it stopped together.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use bus::Bus;
+use casework::{Casework, Clock, Driver, Stage, Toolbox};
+use integrations::run::{ControlApi, Runner, SignedWebhook};
+use integrations::{Secret, Webhook};
+use sentinel::Sentinel;
+use store::Knowledge;
+use store::embedded::Embedded;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::configuration::{self, Configuration};
+use crate::refusal::wrong_use;
+
+/// The roles that one process can run.
+pub const ROLES: [&str; 6] = [
+    "sentinel", "analyst", "resolver", "executor", "notifier", "gateway",
+];
+
+/// Everything that agents and doors share.
+pub struct Parts {
+    pub store: Embedded,
+    pub casework: Casework,
+    pub runner: Option<Arc<dyn Runner>>,
+    pub channels: Vec<Webhook>,
+    pub sentinel: sentinel::Settings,
+    pub executor: executor::Settings,
+    pub cors_origins: Vec<String>,
+}
+
+impl Parts {
+    /// Over an open store. The starter runbooks are put into it.
+    pub async fn new(store: Embedded, configuration: &Configuration, clock: Clock) -> Result<Self> {
+        let casework = casework(&store, configuration, clock)?;
+        for book in resolver::library::embedded()? {
+            store.put_runbook(&book).await?;
+        }
+        Ok(Self {
+            casework,
+            store,
+            runner: runner(configuration)?,
+            channels: channels(configuration)?,
+            sentinel: configuration.sentinel.clone(),
+            executor: configuration.executor.clone(),
+            cors_origins: configuration.server.cors_origins.clone(),
+        })
+    }
+}
+
+/// The casework over a store, for whoever needs no more.
+pub fn casework(store: &Embedded, configuration: &Configuration, clock: Clock) -> Result<Casework> {
+    let toolbox = Toolbox::embedded().map_err(anyhow::Error::msg)?;
+    Ok(Casework::new(
+        Arc::new(store.clone()),
+        Arc::new(store.clone()),
+        Arc::new(store.clone()),
+        Bus::memory(),
+        clock,
+        configuration.policy.clone(),
+        toolbox,
+    ))
+}
+
+/// A runner from its kind, URL and secret.
+fn runner(configuration: &Configuration) -> Result<Option<Arc<dyn Runner>>> {
+    let runner = &configuration.runner;
+    if runner.kind.is_empty() {
+        return Ok(None);
+    }
+    let secret = configuration::secret(&runner.secret_env, "runner")?;
+    Ok(Some(match runner.kind.as_str() {
+        "signed-webhook" => Arc::new(SignedWebhook::new(&runner.url, secret)?),
+        _ => Arc::new(ControlApi::new(&runner.url, secret)?),
+    }))
+}
+
+/// A runner that talks to a control API, for the demo.
+pub fn control_api(url: &str, token: &str) -> Result<Arc<dyn Runner>> {
+    Ok(Arc::new(ControlApi::new(url, Secret::new(token))?))
+}
+
+fn channels(configuration: &Configuration) -> Result<Vec<Webhook>> {
+    configuration
+        .webhook
+        .iter()
+        .map(|webhook| {
+            let of = format!("webhook {}", webhook.name);
+            let secret = configuration::secret(&webhook.secret_env, &of)?;
+            Ok(Webhook::new(&webhook.name, &webhook.url, secret)?)
+        })
+        .collect()
+}
+
+/// Agents at work.
+pub struct Agents {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Agents {
+    /// Starts those whose role is named.
+    pub fn start(parts: &Parts, roles: &[String]) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let wanted = |role: &str| roles.iter().any(|name| name == role);
+        let casework = &parts.casework;
+        let mut drive = |stage: Arc<dyn Stage>| {
+            tasks.spawn(Driver::new(casework.clone(), stage).run(stopped.clone()));
+        };
+        if wanted("analyst") {
+            drive(Arc::new(analyst::Analyst::new(casework.clone())));
+        }
+        if wanted("resolver") {
+            drive(Arc::new(resolver::Resolver::new(
+                casework.clone(),
+                parts.runner.clone(),
+            )));
+        }
+        if wanted("executor")
+            && let Some(runner) = &parts.runner
+        {
+            let settings = parts.executor.clone();
+            drive(Arc::new(executor::Executor::new(
+                casework.clone(),
+                runner.clone(),
+                settings,
+            )));
+        }
+        if wanted("notifier") && !parts.channels.is_empty() {
+            drive(Arc::new(notifier::Notifier::new(
+                casework.clone(),
+                parts.channels.clone(),
+            )));
+        }
+        if wanted("sentinel") {
+            let sentinel = Sentinel::new(casework.clone(), parts.sentinel.clone());
+            tasks.spawn(watch_over(casework.clone(), sentinel, stopped));
+        }
+        Self { stop, tasks }
+    }
+
+    /// Work under way is finished first.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Sentinel at its ticks. A tick that fails is said and counted, and the next one is tried.
+async fn watch_over(casework: Casework, sentinel: Sentinel, mut stop: watch::Receiver<bool>) {
+    let interval = sentinel.settings().interval_ms;
+    let clock = casework.clock().clone();
+    casework.pulse().start(clock.now(), interval);
+    loop {
+        let began = std::time::Instant::now();
+        let failure = sentinel.look().await.err().map(|error| error.to_string());
+        metrics::histogram!("agent_run_duration_seconds", "agent" => "sentinel")
+            .record(began.elapsed().as_secs_f64());
+        if let Some(failure) = &failure {
+            tracing::warn!(%failure, "a tick failed");
+        }
+        let newest = sentinel.newest().await.ok().flatten();
+        casework.pulse().ticked(clock.now(), newest, failure);
+        let now = clock.now();
+        let next = sentinel::detect::scheduled(now, interval).plus_ms(interval);
+        let pause = clock.wall_duration(next.ms() - now.ms());
+        tokio::select! {
+            _ = stop.changed() => if *stop.borrow() { return },
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// The roles that were named, or all of them; an unknown one is an error that lists them.
+pub fn roles(named: &[String]) -> Result<Vec<String>> {
+    if let Some(unknown) = named.iter().find(|role| !ROLES.contains(&role.as_str())) {
+        return Err(wrong_use(format!(
+            "there is no role {unknown:?}: {}",
+            ROLES.join(", ")
+        )));
+    }
+    let all = ROLES.iter().map(|role| (*role).to_owned()).collect();
+    if !named.is_empty()
+        && ROLES
+            .iter()
+            .any(|role| !named.iter().any(|name| name == role))
+    {
+        return Err(wrong_use(
+            "some roles alone need a store, bus and cache that processes share; embedded: and memory: are for one process with all roles: name none",
+        ));
+    }
+    Ok(all)
+}

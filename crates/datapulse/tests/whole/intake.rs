@@ -1,0 +1,362 @@
+//! Telemetry in: `_bulk` and OTLP over HTTP, asked for with ES|QL as it lies in its indices.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::command::Place;
+use crate::server::{Answer, Server};
+use crate::shows;
+
+const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
+
+fn attribute(key: &str, value: &str) -> Value {
+    json!({ "key": key, "value": { "stringValue": value } })
+}
+
+fn resource(more: &[(&str, &str)]) -> Value {
+    let mut attributes = vec![attribute("service.name", "cart")];
+    attributes.extend(more.iter().map(|(key, value)| attribute(key, value)));
+    json!({ "attributes": attributes })
+}
+
+/// 2026-01-10T13:00:00.000001Z
+const NANOS: &str = "1768050000000001000";
+const TRACE: &str = "5b8efff798038103d269b633813fc60c";
+const SPAN: &str = "eee19b7ec3c1b174";
+
+fn logs(resource: Value) -> Value {
+    json!({ "resourceLogs": [{ "resource": resource, "scopeLogs": [{ "logRecords": [{
+        "timeUnixNano": NANOS, "severityNumber": 17, "body": { "stringValue": "no stock" },
+        "traceId": TRACE, "spanId": SPAN, "attributes": [attribute("exception.type", "OutOfStock")],
+    }] }] }] })
+}
+
+fn metrics(resource: Value) -> Value {
+    let point = |more: Value| {
+        let mut point = json!({ "timeUnixNano": NANOS, "startTimeUnixNano": NANOS });
+        point
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
+        point
+    };
+    json!({ "resourceMetrics": [{ "resource": resource, "scopeMetrics": [{ "metrics": [
+        { "name": "queue.length", "gauge": { "dataPoints": [point(json!({ "asInt": "7" }))] } },
+        { "name": "http.server.request.duration", "unit": "s", "histogram": { "aggregationTemporality": 1, "dataPoints": [
+            point(json!({ "count": "4", "sum": 0.5, "bucketCounts": ["4"], "explicitBounds": [],
+                "attributes": [{ "key": "http.response.status_code", "value": { "intValue": "503" } }] })),
+        ] } },
+    ] }] }] })
+}
+
+fn traces(resource: Value) -> Value {
+    json!({ "resourceSpans": [{ "resource": resource, "scopeSpans": [{ "spans": [{
+        "traceId": TRACE, "spanId": SPAN, "parentSpanId": "", "name": "GET /cart", "kind": 2,
+        "startTimeUnixNano": NANOS, "endTimeUnixNano": "1768050000250001000", "status": { "code": 2 },
+    }] }] }] })
+}
+
+fn protobuf<T: Message + DeserializeOwned>(body: &Value) -> Vec<u8> {
+    serde_json::from_value::<T>(body.clone())
+        .expect("is OTLP")
+        .encode_to_vec()
+}
+
+fn zipped(body: &[u8]) -> Vec<u8> {
+    let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
+    zip.write_all(body).expect("is written");
+    zip.finish().expect("is finished")
+}
+
+async fn send(server: &Server, path: &str, kind: &str, zip: bool, body: Vec<u8>) -> Answer {
+    let mut request = server
+        .bare(Method::POST, path)
+        .bearer_auth(&server.token)
+        .header("content-type", kind);
+    if zip {
+        request = request.header("content-encoding", "gzip");
+    }
+    Answer::of(request.body(if zip { zipped(&body) } else { body })).await
+}
+
+async fn ask(server: &Server, query: &str) -> Value {
+    let request = server
+        .bare(Method::POST, "/_query")
+        .bearer_auth(&server.token);
+    let answer = Answer::of(request.json(&json!({ "query": query }))).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer}");
+    answer.body["values"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn otlp_in_both_forms_and_gzipped() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let plain = || resource(&[]);
+    let bodies = [
+        (
+            "/v1/logs",
+            logs(plain()),
+            protobuf::<ExportLogsServiceRequest>(&logs(plain())),
+        ),
+        (
+            "/v1/metrics",
+            metrics(plain()),
+            protobuf::<ExportMetricsServiceRequest>(&metrics(plain())),
+        ),
+        (
+            "/v1/traces",
+            traces(plain()),
+            protobuf::<ExportTraceServiceRequest>(&traces(plain())),
+        ),
+    ];
+    for (path, json, protobuf) in bodies {
+        for zip in [false, true] {
+            for (kind, body) in [
+                (JSON, json.to_string().into_bytes()),
+                (PROTOBUF, protobuf.clone()),
+            ] {
+                let answer = send(&server, path, kind, zip, body).await;
+                assert_eq!(
+                    (answer.status, answer.header("content-type")),
+                    (StatusCode::OK, kind),
+                    "{path} {answer}"
+                );
+            }
+        }
+    }
+    let rows = ask(&server, "FROM logs-application | KEEP @timestamp, service.name, log.level, message, error.type, trace.id, span.id").await;
+    let row = json!([
+        "2026-01-10T13:00:00.000Z",
+        "cart",
+        "ERROR",
+        "no stock",
+        "OutOfStock",
+        TRACE,
+        SPAN
+    ]);
+    assert_eq!(rows, json!([row, row, row, row]));
+    let rows = ask(&server, "FROM metrics-system | STATS n = COUNT(*), length = MAX(`metrics.queue.length`), requests = MAX(request_count), errors = MAX(error_count), ms = MAX(latency) BY service.name").await;
+    assert_eq!(rows, json!([[8, 7.0, 4.0, 4.0, 125.0, "cart"]]));
+    let rows = ask(&server, "FROM traces-application | STATS n = COUNT(*) BY service.name, span.name, span.kind, event.outcome, span.duration.us, trace.id").await;
+    assert_eq!(
+        rows,
+        json!([[4, "cart", "GET /cart", "server", "failure", 250_000, TRACE]])
+    );
+}
+
+/// 100, then 160 since the process began: of the first nothing is known, the second is 60 more.
+#[tokio::test(flavor = "multi_thread")]
+async fn cumulative_histograms_count_each_request_once() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    for (at, fast, slow) in [(1_000, 90, 10), (61_000, 144, 16), (61_000, 144, 16)] {
+        let body = json!({ "resourceMetrics": [{ "resource": resource(&[]), "scopeMetrics": [{ "metrics": [{
+            "name": "http.server.request.duration",
+            "histogram": { "aggregationTemporality": 2, "dataPoints": [{
+                "startTimeUnixNano": NANOS, "timeUnixNano": ((1_768_050_000_000_u64 + at) * 1_000_000).to_string(),
+                "count": (fast + slow).to_string(), "sum": (fast + slow) as f64 / 4.0,
+                "explicitBounds": [0.1, 0.5], "bucketCounts": [fast.to_string(), slow.to_string(), "0"],
+            }] },
+        }] }] }] });
+        let body = protobuf::<ExportMetricsServiceRequest>(&body);
+        let answer = send(&server, "/v1/metrics", PROTOBUF, false, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer}");
+    }
+    let rows = ask(&server, "FROM metrics-system | STATS n = COUNT(*), sent = MAX(metrics.http.server.request.duration.count), requests = SUM(request_count), errors = SUM(error_count), ms = MAX(latency), p99 = ROUND(MAX(latency_p99))").await;
+    // 54 fast and 6 slow ones: the rank is 59.4, so 0.9 of the way from 100 to 500 ms.
+    assert_eq!(rows, json!([[3, 160.0, 60.0, 0.0, 250.0, 460.0]]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_stream_attributes_name_the_index() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let named = [
+        (
+            vec![
+                ("data_stream.dataset", "shop"),
+                ("data_stream.namespace", "prod"),
+            ],
+            "logs-shop-prod",
+        ),
+        (vec![("data_stream.dataset", "shop")], "logs-shop-default"),
+        (
+            vec![("data_stream.namespace", "prod")],
+            "logs-application-prod",
+        ),
+        (vec![], "logs-application"),
+    ];
+    for (attributes, _) in &named {
+        let body = logs(resource(attributes)).to_string().into_bytes();
+        let answer = send(&server, "/v1/logs", JSON, false, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer}");
+    }
+    let rows = ask(
+        &server,
+        "FROM logs-* METADATA _index | STATS n = COUNT(*) BY _index | KEEP _index, n | SORT _index",
+    )
+    .await;
+    let mut names: Vec<&str> = named.iter().map(|(_, name)| *name).collect();
+    names.sort_unstable();
+    assert_eq!(
+        rows,
+        names.iter().map(|name| json!([name, 1])).collect::<Value>()
+    );
+    // A name that no index may have is refused as such, not as a path.
+    let body = logs(resource(&[("data_stream.dataset", "../../x")]))
+        .to_string()
+        .into_bytes();
+    let answer = send(&server, "/v1/logs", JSON, false, body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer}");
+    assert_eq!(
+        answer.body["partialSuccess"]["rejectedLogRecords"], 1,
+        "{answer}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_isnt_otlp() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let json = logs(resource(&[])).to_string().into_bytes();
+    let mut said = String::new();
+    for (name, kind, body) in [
+        ("no protobuf", PROTOBUF, b"not protobuf at all".to_vec()),
+        ("no json", JSON, b"[".to_vec()),
+        (
+            "json that is something else",
+            JSON,
+            br#"{"resourceLogs": 3}"#.to_vec(),
+        ),
+        ("another type", "text/plain", json),
+    ] {
+        for path in ["/v1/logs", "/v1/metrics", "/v1/traces"] {
+            if name == "json that is something else" && path != "/v1/logs" {
+                continue;
+            }
+            let answer = send(&server, path, kind, false, body.clone()).await;
+            let message = if kind == JSON {
+                answer.body["message"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            } else {
+                // google.rpc.Status: a code and a message of less than 128 bytes.
+                answer
+                    .body
+                    .as_str()
+                    .unwrap_or_default()
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .collect()
+            };
+            said.push_str(&format!(
+                "{name} {path}: {} {} {message}\n",
+                answer.status.as_u16(),
+                answer.header("content-type")
+            ));
+        }
+    }
+    shows!("what isnt otlp", said);
+    let unzipped = server
+        .bare(Method::POST, "/v1/logs")
+        .bearer_auth(&server.token);
+    let unzipped = unzipped
+        .header("content-type", JSON)
+        .header("content-encoding", "gzip")
+        .body("{}");
+    let answer = Answer::of(unzipped).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(
+        answer.body["message"]
+            .as_str()
+            .unwrap_or_default()
+            .contains("isn't gzip"),
+        "{answer}"
+    );
+}
+
+/// A line that isn't JSON, a document without `@timestamp`, a value of a wrong type and an id that
+/// exists are each said of their item; what is right beside them is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn bulk_says_of_each_item_what_became_of_it() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let body = [
+        r#"{"create":{"_index":"logs-application","_id":"a"}}"#,
+        r#"{"@timestamp":"2026-01-10T13:00:00Z","message":"one","n":1}"#,
+        r#"{"create":{"_index":"logs-application","_id":"b"}}"#,
+        r#"{"@timestamp":"2026-01-10T13:00:00Z","message":"#,
+        r#"{"create":{"_index":"logs-application","_id":"c"}}"#,
+        r#"{"message":"when?"}"#,
+        r#"{"create":{"_index":"logs-application","_id":"d"}}"#,
+        r#"{"@timestamp":"2026-01-10T13:00:00Z","n":"many"}"#,
+        r#"{"create":{"_index":"logs-application","_id":"a"}}"#,
+        r#"{"@timestamp":"2026-01-10T13:00:00Z","message":"again"}"#,
+        r#"{"index":{"_index":"metrics-x","_id":"e"}}"#,
+        r#"{"@timestamp":"2026-01-10T13:00:00Z","n":2}"#,
+        r#"{"create":{"_index":"Logs Of Mine"}}"#,
+        r#"{"@timestamp":"2026-01-10T13:00:00Z"}"#,
+        r#"{"create":{"_index":"incidents"}}"#,
+        r#"{"@timestamp":"2026-01-10T13:00:00Z"}"#,
+        "",
+    ]
+    .join("\n");
+    let answer = server.bulk(&body).await;
+    shows!("bulk items", answer.to_string());
+    assert_eq!(
+        ask(&server, "FROM logs-*,metrics-* | STATS n = COUNT(*)").await,
+        json!([[2]])
+    );
+    let again = server.bulk(&body).await;
+    assert_eq!(
+        again.body["items"][0]["create"]["status"], 409,
+        "an id is never doubled"
+    );
+    let zip = server
+        .bare(Method::POST, "/metrics-x/_bulk")
+        .bearer_auth(&server.token);
+    let zip = zip.header("content-encoding", "gzip").body(zipped(
+        b"{\"create\":{}}\n{\"@timestamp\":1768050000000,\"n\":3}\n",
+    ));
+    let answer = Answer::of(zip).await;
+    assert_eq!(answer.body["errors"], false, "{answer}");
+    assert_eq!(
+        ask(&server, "FROM metrics-x | STATS n = COUNT(*)").await,
+        json!([[2]])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_request_that_cant_be_read() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let mut said = String::new();
+    for body in [
+        "",
+        "nonsense\n",
+        "{\"create\":{}}\n{}\n",
+        "{\"delete\":{\"_index\":\"a\"}}\n",
+        "{\"create\":{\"_index\":\"a\"}}\n",
+        "{}\n{}\n",
+    ] {
+        let answer = server.bulk(body).await;
+        let reason = answer.body["error"]["reason"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        said.push_str(&format!("{body:?}: {} {reason}\n", answer.status.as_u16()));
+    }
+    shows!("bulk requests", said);
+}

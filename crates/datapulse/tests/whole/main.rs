@@ -1,0 +1,15 @@
+//! The whole program as its users meet it: the real binary, real sockets, real folders.
+
+mod access;
+mod api;
+mod asked;
+mod bad_input;
+mod cli;
+mod command;
+mod errors;
+mod intake;
+mod notices;
+mod runs;
+mod server;
+mod sessions;
+mod story;

@@ -1,0 +1,180 @@
+//! From the syntax tree to the typed plan: names, types and functions are settled here, and
+//! everything that can't be is reported in Elasticsearch's words.
+//!
+//! As in Elasticsearch there are two rounds of complaints. A command with an unknown column or an
+//! argument of a wrong type ends the analysis: commands after it would only add noise. What is
+//! merely misused (an aggregate in `WHERE`) is collected over the whole query.
+
+mod aggregate;
+mod columns;
+mod commands;
+mod conflict;
+pub mod constant;
+mod expression;
+mod extract;
+mod function;
+mod join;
+mod pushed;
+mod search;
+mod similar;
+mod source;
+
+use std::collections::HashMap;
+
+use crate::ast;
+use crate::ast::Span;
+use crate::error::{Error, Problem};
+use crate::full_text::Node;
+use crate::functions::Column;
+use crate::plan::{Attribute, Plan, Step};
+use crate::request::{Index, Limits};
+use crate::warning::Warnings;
+
+pub use source::{patterns, resolve_sources};
+
+/// Indices by the pattern list that names them, found before the analysis begins.
+#[derive(Default)]
+pub struct Sources {
+    pub found: HashMap<String, Vec<Index>>,
+}
+
+/// What the analysis of one query needs from outside.
+pub struct Surroundings<'a> {
+    pub text: &'a str,
+    pub sources: &'a Sources,
+    /// From the request: only documents that match are seen.
+    pub filter: Option<Node>,
+    pub now_ms: i64,
+    pub limits: Limits,
+    pub warnings: &'a Warnings,
+}
+
+/// Why an expression has no type.
+#[derive(Debug)]
+pub enum Unresolved {
+    /// The complaint is already in the list.
+    Reported,
+    /// Stops everything.
+    Failed(Error),
+}
+
+impl From<Error> for Unresolved {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The state of an analysis between commands.
+pub struct Analyzer<'a> {
+    outer: &'a Surroundings<'a>,
+    /// Of the command under analysis.
+    command_span: Span,
+    steps: Vec<Step>,
+    scope: Vec<Attribute>,
+    /// Columns whose one value for all rows is known.
+    constants: HashMap<String, Column>,
+    /// Complaints that end the analysis after the present command.
+    problems: Vec<Problem>,
+    /// Complaints about misuse, reported at the end.
+    misuse: Vec<Problem>,
+    queries: Vec<std::sync::Arc<crate::full_text::TextQuery>>,
+    /// Commands before this one that full-text functions can't follow.
+    barrier: Option<&'static str>,
+    /// Commands before this one that even `MATCH` can't follow.
+    late_barrier: Option<&'static str>,
+    /// How many `NOT` surround the present place.
+    negations: usize,
+    /// How many functions that may skip their arguments surround it.
+    lazy: usize,
+    /// `SORT` without a `LIMIT` so far, and whether rows were multiplied since.
+    open_sort: OpenSort,
+    /// While the expressions of a `STATS` are resolved.
+    stats: Option<aggregate::StatsScope>,
+}
+
+#[derive(Default)]
+struct OpenSort {
+    sort: Option<Problem>,
+    multiplied: bool,
+}
+
+/// Analyzes a query whose sources are known.
+///
+/// # Errors
+///
+/// [`Error::Verification`] with all problems of the first round, or of the second.
+pub fn analyze(query: &ast::Query, outer: &Surroundings<'_>) -> Result<Plan, Error> {
+    let mut analyzer = Analyzer {
+        outer,
+        command_span: Span::default(),
+        steps: Vec::new(),
+        scope: Vec::new(),
+        constants: HashMap::new(),
+        problems: Vec::new(),
+        misuse: Vec::new(),
+        queries: Vec::new(),
+        barrier: None,
+        late_barrier: None,
+        negations: 0,
+        lazy: 0,
+        open_sort: OpenSort::default(),
+        stats: None,
+    };
+    for command in &query.commands {
+        match analyzer.command(command) {
+            Ok(()) | Err(Unresolved::Reported) => {}
+            Err(Unresolved::Failed(error)) => return Err(error),
+        }
+        if !analyzer.problems.is_empty() {
+            return Err(Error::Verification(analyzer.problems));
+        }
+    }
+    analyzer.finish(query)
+}
+
+impl<'a> Analyzer<'a> {
+    fn finish(mut self, query: &ast::Query) -> Result<Plan, Error> {
+        if !self.misuse.is_empty() {
+            return Err(Error::Verification(self.misuse));
+        }
+        let limits = self.outer.limits;
+        let limited = query
+            .commands
+            .iter()
+            .any(|command| matches!(command.kind, ast::CommandKind::Limit(_)));
+        let rows = if limited {
+            limits.max_rows
+        } else {
+            limits.default_rows
+        };
+        self.steps.push(Step::Limit(rows));
+        if let Some(Step::Source(source)) = self.steps.first_mut() {
+            source.text_queries = std::mem::take(&mut self.queries);
+        }
+        Ok(Plan {
+            steps: self.steps,
+            output: self.scope,
+        })
+    }
+
+    fn text(&self, span: Span) -> &'a str {
+        span.text(self.outer.text)
+    }
+
+    fn problem<T>(&mut self, span: Span, message: impl Into<String>) -> Result<T, Unresolved> {
+        let message = message.into();
+        let problem = Problem { span, message };
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+        Err(Unresolved::Reported)
+    }
+
+    fn misused(&mut self, span: Span, message: impl Into<String>) {
+        let message = message.into();
+        let problem = Problem { span, message };
+        if !self.misuse.contains(&problem) {
+            self.misuse.push(problem);
+        }
+    }
+}

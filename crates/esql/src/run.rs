@@ -1,0 +1,253 @@
+//! A request from its text to its answer.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{Array, new_null_array};
+use arrow::datatypes::{DataType as Arrow, Schema};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::{FutureExt, StreamExt};
+
+use crate::analyzer::{self, Sources, Surroundings};
+use crate::ast::Query;
+use crate::datatype::DataType;
+use crate::error::Error;
+use crate::full_text::{prepare, query_dsl};
+use crate::parser;
+use crate::plan::calls::Shared;
+use crate::plan::lower::{Context, lower};
+use crate::plan::{Attribute, Plan, Step};
+use crate::request::{Answer, AnswerColumn, Catalog, Limits, Request};
+use crate::warning::Warnings;
+
+/// Tasks that one query may be divided into: it shares the machine with others.
+const PARTITIONS: usize = 2;
+
+/// Answers a request.
+///
+/// # Errors
+///
+/// As Elasticsearch would: [`Error::Parsing`] and [`Error::Verification`] for a wrong query,
+/// [`Error::Limit`] when time or memory run out.
+pub async fn run(request: &Request, catalog: &dyn Catalog) -> Result<Answer, Error> {
+    let limit = Duration::from_millis(request.limits.time_ms);
+    // A fault in one kernel must not take the process with it.
+    let guarded = AssertUnwindSafe(answer(request, catalog)).catch_unwind();
+    match tokio::time::timeout(limit, guarded).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(Error::Internal(
+            "the query's evaluation broke off".to_owned(),
+        )),
+        Err(_) => Err(Error::Limit(format!(
+            "the query took longer than {} ms",
+            request.limits.time_ms
+        ))),
+    }
+}
+
+async fn answer(request: &Request, catalog: &dyn Catalog) -> Result<Answer, Error> {
+    let query = parser::parse(&request.query, &request.params)?;
+    let warnings = Warnings::default();
+    let sources = analyzer::resolve_sources(&query, catalog).await?;
+    let plan = analyzed(request, &query, &sources, &warnings)?;
+    let session = session(&request.limits)?;
+    let context = Context {
+        shared: Shared {
+            now_ms: request.now_ms,
+            warnings: warnings.clone(),
+        },
+        text: text_queries(&plan, &session).await.map_err(failure)?,
+    };
+    let logical = lower(&plan, &context).map_err(failure)?;
+    let executed = execute(logical, &session, &plan.output).await;
+    let (batches, documents_found) = executed.map_err(failure)?;
+    Ok(Answer {
+        columns: plan.output.iter().map(answer_column).collect(),
+        batches,
+        warnings: warnings.texts(),
+        documents_found,
+    })
+}
+
+fn analyzed(
+    request: &Request,
+    query: &Query,
+    sources: &Sources,
+    warnings: &Warnings,
+) -> Result<Plan, Error> {
+    let filter = request.filter.as_ref();
+    let filter = filter.map(|filter| query_dsl::parse(filter, request.now_ms));
+    let surroundings = Surroundings {
+        text: &request.query,
+        sources,
+        filter: filter.transpose()?,
+        now_ms: request.now_ms,
+        limits: request.limits,
+        warnings,
+    };
+    analyzer::analyze(query, &surroundings)
+}
+
+fn session(limits: &Limits) -> Result<SessionContext, Error> {
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(GreedyMemoryPool::new(limits.memory_bytes)))
+        .build_arc()
+        .map_err(failure)?;
+    let mut config = SessionConfig::new()
+        .with_target_partitions(PARTITIONS)
+        .with_repartition_joins(false)
+        .with_round_robin_repartition(false);
+    // Column names are exact here, never SQL.
+    config.options_mut().sql_parser.enable_ident_normalization = false;
+    config.options_mut().execution.parquet.pushdown_filters = true;
+    // Joins keep the order of their probe side, so sides must stay as the plan has them.
+    let rules = PhysicalOptimizer::new()
+        .rules
+        .into_iter()
+        .filter(|rule| rule.name() != "join_selection")
+        .collect();
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_physical_optimizer_rules(rules)
+        .build();
+    Ok(SessionContext::new_with_state(state))
+}
+
+/// Full-text queries, made ready for every index of the source.
+async fn text_queries(
+    plan: &Plan,
+    session: &SessionContext,
+) -> Result<Vec<(String, usize, Arc<crate::full_text::Prepared>)>, DataFusionError> {
+    let mut prepared = Vec::new();
+    let Some(Step::Source(source)) = plan.steps.first() else {
+        return Ok(prepared);
+    };
+    let scored = source.metadata.iter().any(|name| name == "_score");
+    for (number, query) in source.text_queries.iter().enumerate() {
+        for index in &source.indices {
+            let ready = prepare(query, number, index, scored, session).await?;
+            prepared.push((index.name.clone(), number, Arc::new(ready)));
+        }
+    }
+    Ok(prepared)
+}
+
+async fn execute(
+    plan: LogicalPlan,
+    session: &SessionContext,
+    output: &[Attribute],
+) -> Result<(Vec<RecordBatch>, u64), DataFusionError> {
+    let physical = session.state().create_physical_plan(&plan).await?;
+    let mut stream = execute_stream(physical.clone(), session.task_ctx())?;
+    let mut batches = Vec::new();
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        if batch.num_rows() > 0 {
+            batches.push(shown(&batch, output)?);
+        }
+    }
+    Ok((batches, rows_read(physical.as_ref())))
+}
+
+/// Rows that came out of the plan's scans.
+fn rows_read(plan: &dyn ExecutionPlan) -> u64 {
+    let children = plan.children();
+    if children.is_empty() {
+        let rows = plan.metrics().and_then(|metrics| metrics.output_rows());
+        return rows.unwrap_or(0) as u64;
+    }
+    children
+        .into_iter()
+        .map(|child| rows_read(child.as_ref()))
+        .sum()
+}
+
+/// `unsupported` columns have no values.
+fn shown(batch: &RecordBatch, output: &[Attribute]) -> Result<RecordBatch, DataFusionError> {
+    let unsupported = |index: usize| {
+        output
+            .get(index)
+            .is_some_and(|attribute| attribute.data_type == DataType::Unsupported)
+    };
+    let rows = batch.num_rows();
+    let mut fields = Vec::with_capacity(output.len());
+    let mut arrays = Vec::with_capacity(output.len());
+    for (index, array) in batch.columns().iter().enumerate() {
+        let array = if unsupported(index) {
+            new_null_array(&Arrow::Null, rows)
+        } else {
+            array.clone()
+        };
+        let field = batch.schema().field(index).clone();
+        fields.push(
+            field
+                .with_data_type(array.data_type().clone())
+                .with_nullable(true),
+        );
+        arrays.push(array);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let schema = Arc::new(Schema::new(fields));
+    Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
+}
+
+fn answer_column(attribute: &Attribute) -> AnswerColumn {
+    let mut column = AnswerColumn {
+        name: attribute.name.clone(),
+        data_type: attribute.data_type,
+        original_types: Vec::new(),
+        suggested_cast: None,
+    };
+    if attribute.data_type != DataType::Unsupported {
+        return column;
+    }
+    match &attribute.conflict {
+        Some(conflict) => {
+            let types = conflict.types.iter();
+            column.original_types = types.map(|(word, ..)| word.clone()).collect();
+            column.suggested_cast = Some(suggested_cast(attribute));
+        }
+        None => column.original_types = vec![attribute.mapping_type.clone()],
+    }
+    column
+}
+
+/// What every type of a conflict can become.
+fn suggested_cast(attribute: &Attribute) -> String {
+    let types: Vec<DataType> = attribute
+        .conflict
+        .iter()
+        .flat_map(|conflict| conflict.types.iter().map(|(_, data_type, _)| *data_type))
+        .collect();
+    let all = |check: fn(&DataType) -> bool| types.iter().all(check);
+    let cast = if all(|data_type| data_type.is_date()) {
+        DataType::DateNanos
+    } else if all(|data_type| data_type.is_whole_number()) {
+        DataType::Long
+    } else if all(|data_type| data_type.is_numeric()) {
+        DataType::Double
+    } else {
+        DataType::Keyword
+    };
+    cast.name().to_owned()
+}
+
+/// DataFusion's errors in our words.
+pub(crate) fn failure(error: DataFusionError) -> Error {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(reason) => Error::Limit(format!(
+            "[esql] Data too large, over the memory limit of the query: {reason}"
+        )),
+        other => Error::Internal(other.to_string()),
+    }
+}

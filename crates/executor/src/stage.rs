@@ -1,0 +1,132 @@
+//! The shell: verdicts, drift, execution, recovery, one step a look.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use casework::{Casework, Error, Stage};
+use integrations::run::Runner;
+use model::incident::{ProposalStage, ProposalState};
+use model::{Actor, Agent, Event, Incident, IncidentId, Proposal, TargetState};
+
+use crate::settings::Settings;
+use crate::verdict;
+
+mod act;
+mod check;
+
+/// The agent.
+pub struct Executor {
+    casework: Casework,
+    runner: Arc<dyn Runner>,
+    settings: Settings,
+}
+
+impl Executor {
+    pub fn new(casework: Casework, runner: Arc<dyn Runner>, settings: Settings) -> Self {
+        Self {
+            casework,
+            runner,
+            settings,
+        }
+    }
+
+    async fn record(&self, id: &IncidentId, event: Event) -> Result<Incident, Error> {
+        let actor = Actor::agent(Agent::Executor);
+        self.casework.record(id, actor, event).await
+    }
+
+    /// Verdicts that are due.
+    async fn verdicts(&self, mut incident: Incident) -> Result<Incident, Error> {
+        let ids: Vec<String> = incident
+            .proposals
+            .iter()
+            .map(|state| state.proposal.id.clone())
+            .collect();
+        for proposal in ids {
+            let now = self.casework.clock().now();
+            let due = incident
+                .proposal(&proposal)
+                .and_then(|state| verdict::due(state, now));
+            let Some(event) = due else { continue };
+            let decided_at = incident
+                .proposal(&proposal)
+                .and_then(|state| state.decisions.last().map(|made| made.at));
+            let sufficient = matches!(event, Event::VerdictReached { .. });
+            incident = self.record(&incident.id.clone(), event).await?;
+            if let (true, Some(at)) = (sufficient, decided_at)
+                && let Some(state) = incident.proposal(&proposal)
+            {
+                waited(state, at);
+            }
+        }
+        Ok(incident)
+    }
+}
+
+/// How long people took, from the offer's making (its expiry less the policy's time is not kept,
+/// so from when its target was observed) to the last decision.
+fn waited(state: &ProposalState, decided: model::Timestamp) {
+    let ms = decided.ms() - state.proposal.observed.observed_at.ms();
+    metrics::histogram!("action_approval_time_seconds").record(ms.max(0) as f64 / 1000.0);
+}
+
+#[async_trait]
+impl Stage for Executor {
+    fn name(&self) -> &'static str {
+        Agent::Executor.name()
+    }
+
+    async fn look(&self, incident: Incident) -> Result<(), Error> {
+        let incident = if incident.status.is_over() {
+            incident
+        } else {
+            self.verdicts(incident).await?
+        };
+        // What was begun is brought to an end even where somebody has closed the incident.
+        let stage_of = |wanted: ProposalStage| {
+            incident
+                .proposals
+                .iter()
+                .find(|state| state.stage == wanted)
+                .cloned()
+        };
+        if let Some(state) = stage_of(ProposalStage::Executing) {
+            return self.finish_begun(&incident, &state).await;
+        }
+        if let Some(state) = stage_of(ProposalStage::Executed) {
+            return self.check_recovery(&incident, &state).await;
+        }
+        if incident.status.is_over() {
+            return Ok(());
+        }
+        if let Some(state) = stage_of(ProposalStage::Approved) {
+            return self.start(&incident, &state).await;
+        }
+        Ok(())
+    }
+}
+
+/// The same offer on the target as it is now: what drift and undo ask again with.
+fn offered_again(
+    incident: &Incident,
+    proposal: &Proposal,
+    observed: TargetState,
+    casework: &Casework,
+) -> Event {
+    let policy = casework.policy();
+    let risk = policy.tier_of(proposal.action.kind);
+    let expires_ms = policy.approval_expires_s as i64 * 1000;
+    let proposal = Proposal {
+        id: incident.next_proposal_id(),
+        risk,
+        quorum: policy.quorum_of(risk),
+        policy_version: policy.version(),
+        expires: casework.clock().now().plus_ms(expires_ms),
+        observed,
+        ..proposal.clone()
+    };
+    Event::Proposed {
+        seal: proposal.seal(&incident.id),
+        proposal: Box::new(proposal),
+    }
+}

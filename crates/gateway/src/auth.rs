@@ -1,0 +1,323 @@
+//! Who is asking: tokens, one-time login links, sessions.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use model::{Actor, Role, Scope, Timestamp};
+use sha2::{Digest, Sha256};
+use store::{Knowledge, SavedToken};
+use subtle::ConstantTimeEq;
+
+use crate::cors::is_foreign;
+use crate::problem::Problem;
+use crate::state::Gateway;
+
+/// A login link's life.
+pub const LINK_LIFE: Duration = Duration::from_secs(600);
+/// A session ends after so long without a request, and after so long in any case.
+pub const SESSION_IDLE: Duration = Duration::from_secs(3_600);
+pub const SESSION_LIFE: Duration = Duration::from_secs(12 * 3_600);
+/// Sessions and links that are kept at once; the oldest go first.
+pub const MAX_SESSIONS: usize = 1_000;
+/// Login attempts with a wrong code within [`LINK_LIFE`], from anybody, before all wait.
+pub const MAX_WRONG_LOGINS: usize = 20;
+pub const COOKIE: &str = "datapulse_session";
+pub const CSRF: &str = "x-csrf-token";
+
+/// Who asks, and what they may do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Principal {
+    pub subject: String,
+    pub name: String,
+    pub role: Role,
+    pub scopes: Vec<Scope>,
+    /// A person, whose decisions count.
+    pub person: bool,
+    /// Token, session or local.
+    pub via: String,
+    /// The token that says so; a session's is the one that its link was made with.
+    pub token: Option<String>,
+    /// Sessions only: what unsafe requests must bring.
+    pub csrf: Option<String>,
+}
+
+impl Principal {
+    /// The one caller under `--no-auth`, and of a process that reads its own folder.
+    pub fn local() -> Self {
+        Self::person("local")
+    }
+
+    /// A person on this machine who started the process: an admin.
+    pub fn person(name: &str) -> Self {
+        Self {
+            subject: subject(name),
+            name: name.to_owned(),
+            role: Role::Admin,
+            scopes: Scope::ALL.to_vec(),
+            person: true,
+            via: "local".to_owned(),
+            token: None,
+            csrf: None,
+        }
+    }
+
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    pub fn actor(&self) -> Actor {
+        let (subject, name) = (self.subject.clone(), self.name.clone());
+        if self.person {
+            let via = self.via.clone();
+            Actor::Person { subject, name, via }
+        } else {
+            Actor::System { subject, name }
+        }
+    }
+}
+
+/// Two tokens of one person are one person: where two people's yes is needed, they count once.
+fn subject(name: &str) -> String {
+    format!("person:{name}")
+}
+
+/// `bytes` random bytes in hexadecimal.
+fn random(bytes: usize) -> Result<String, store::Error> {
+    let mut buffer = vec![0u8; bytes];
+    getrandom::fill(&mut buffer)
+        .map_err(|error| store::Error::Unavailable(format!("no random numbers: {error}")))?;
+    Ok(hex::encode(buffer))
+}
+
+fn hash(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret.as_bytes()))
+}
+
+/// Makes a token and keeps its hash; the secret is given out this once.
+pub async fn issue_token(
+    knowledge: &dyn Knowledge,
+    name: &str,
+    role: Role,
+    person: bool,
+    life_ms: Option<i64>,
+    now: Timestamp,
+) -> Result<(SavedToken, String), store::Error> {
+    let id = random(6)?;
+    let secret = format!("dp_{id}_{}", random(24)?);
+    let token = SavedToken {
+        id,
+        hash: hash(&secret),
+        name: name.to_owned(),
+        role,
+        scopes: role.scopes().to_vec(),
+        person,
+        created_at: now,
+        expires_at: life_ms.map(|ms| now.plus_ms(ms)),
+        revoked_at: None,
+    };
+    knowledge.put_token(&token).await?;
+    Ok((token, secret))
+}
+
+/// Sessions and login links of this process: they end with it.
+#[derive(Default)]
+pub struct Sessions {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    links: HashMap<String, (Principal, Instant)>,
+    sessions: HashMap<String, Session>,
+    wrong: Vec<Instant>,
+}
+
+struct Session {
+    principal: Principal,
+    began: Instant,
+    seen: Instant,
+}
+
+impl Sessions {
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A code that logs `principal` in once, within [`LINK_LIFE`].
+    pub fn link(&self, principal: Principal) -> Result<String, store::Error> {
+        let code = random(24)?;
+        self.with(|state| {
+            state
+                .links
+                .retain(|_, (_, made)| made.elapsed() < LINK_LIFE);
+            if state.links.len() >= MAX_SESSIONS {
+                state.links.clear();
+            }
+            state.links.insert(hash(&code), (principal, Instant::now()));
+        });
+        Ok(code)
+    }
+
+    /// A session's secret for a code; the code is used up.
+    pub fn log_in(&self, code: &str) -> Result<String, Problem> {
+        let secret = random(24)?;
+        let csrf = random(16)?;
+        self.with(|state| {
+            state.wrong.retain(|at| at.elapsed() < LINK_LIFE);
+            if state.wrong.len() >= MAX_WRONG_LOGINS {
+                let text = "too many wrong login codes: wait ten minutes";
+                return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, text));
+            }
+            let link = state.links.remove(&hash(code));
+            let Some((mut principal, _)) = link.filter(|(_, made)| made.elapsed() < LINK_LIFE) else {
+                state.wrong.push(Instant::now());
+                let text = "this login link was used, is too old, or is wrong: make another with `datapulse token login-link`";
+                return Err(Problem::new(StatusCode::UNAUTHORIZED, text));
+            };
+            principal.via = "session".to_owned();
+            principal.csrf = Some(csrf);
+            let now = Instant::now();
+            state.sessions.retain(|_, session| session.alive());
+            if state.sessions.len() >= MAX_SESSIONS {
+                state.sessions.clear();
+            }
+            let session = Session { principal, began: now, seen: now };
+            state.sessions.insert(hash(&secret), session);
+            Ok(secret)
+        })
+    }
+
+    /// Ends what was begun with a token that is revoked.
+    pub fn end_of_token(&self, id: &str) {
+        let by = |principal: &Principal| principal.token.as_deref() == Some(id);
+        self.with(|state| {
+            state.links.retain(|_, (principal, _)| !by(principal));
+            state.sessions.retain(|_, session| !by(&session.principal));
+        });
+    }
+
+    pub fn log_out(&self, headers: &HeaderMap) {
+        if let Some(secret) = cookie(headers) {
+            self.with(|state| state.sessions.remove(&hash(secret)));
+        }
+    }
+
+    fn find(&self, secret: &str) -> Option<Principal> {
+        self.with(|state| {
+            let session = state.sessions.get_mut(&hash(secret))?;
+            if !session.alive() {
+                return None;
+            }
+            session.seen = Instant::now();
+            Some(session.principal.clone())
+        })
+    }
+}
+
+impl Session {
+    fn alive(&self) -> bool {
+        self.seen.elapsed() < SESSION_IDLE && self.began.elapsed() < SESSION_LIFE
+    }
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value)
+}
+
+fn unauthorized(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, detail)
+}
+
+/// The caller, or 401; a session's unsafe request without its CSRF token is 403.
+pub async fn authenticate(
+    gateway: &Gateway,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Principal, Problem> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let text = value.to_str().unwrap_or_default();
+        let secret = text
+            .strip_prefix("Bearer ")
+            .or_else(|| text.strip_prefix("ApiKey "))
+            .ok_or_else(|| unauthorized("expected `Authorization: Bearer` and a token"))?;
+        return by_token(gateway, secret.trim()).await;
+    }
+    if let Some(secret) = cookie(headers)
+        && let Some(principal) = gateway.sessions.find(secret)
+    {
+        if !method.is_safe() {
+            csrf_matches(&principal, headers)?;
+        }
+        return Ok(principal);
+    }
+    if gateway.options.no_auth {
+        // Without a token to ask for, only the browser's word keeps pages elsewhere out.
+        if !method.is_safe() && is_foreign(gateway, headers) {
+            return Err(Problem::forbidden(
+                "a page of another origin may not change anything here: list it in server.cors_origins",
+            ));
+        }
+        return Ok(Principal::local());
+    }
+    Err(unauthorized(
+        "no token and no session: send `Authorization: Bearer`, or log in with a link from `datapulse token login-link`",
+    ))
+}
+
+fn csrf_matches(principal: &Principal, headers: &HeaderMap) -> Result<(), Problem> {
+    let given = headers
+        .get(CSRF)
+        .map(|value| value.as_bytes())
+        .unwrap_or_default();
+    let wanted = principal.csrf.as_deref().unwrap_or_default().as_bytes();
+    if !wanted.is_empty() && bool::from(given.ct_eq(wanted)) {
+        Ok(())
+    } else {
+        Err(Problem::forbidden(
+            "the X-CSRF-Token header is missing or wrong: read it from GET me",
+        ))
+    }
+}
+
+async fn by_token(gateway: &Gateway, secret: &str) -> Result<Principal, Problem> {
+    let found = gateway.casework.knowledge().token(&hash(secret)).await?;
+    let Some(token) = found else {
+        return Err(unauthorized("this token is not known here"));
+    };
+    // Tokens outlive the demo's fast clock: their time is the wall's.
+    let now = casework::Clock::wall().now();
+    if token.revoked_at.is_some() {
+        return Err(unauthorized("this token was revoked"));
+    }
+    if token.expires_at.is_some_and(|at| at <= now) {
+        return Err(unauthorized("this token has expired"));
+    }
+    let scopes = token
+        .scopes
+        .into_iter()
+        .filter(|scope| token.role.scopes().contains(scope))
+        .collect();
+    Ok(Principal {
+        subject: if token.person {
+            subject(&token.name)
+        } else {
+            format!("token:{}", token.id)
+        },
+        name: token.name,
+        role: token.role,
+        scopes,
+        person: token.person,
+        via: format!("token:{}", token.id),
+        token: Some(token.id),
+        csrf: None,
+    })
+}

@@ -1,0 +1,177 @@
+//! Requests served, from the semantic conventions' histograms: the plain profile's
+//! `request_count`, `error_count`, `latency` (the mean) and `latency_p99`, in milliseconds.
+
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, DataPointFlags};
+use serde_json::Value;
+
+use super::points::Origin;
+use super::temporality::{Batch, Counts, Point, series};
+
+/// Milliseconds of one unit of a histogram that counts requests; `None` for other metrics.
+fn to_ms(metric: &str) -> Option<f64> {
+    match metric {
+        "http.server.request.duration" => Some(1_000.0),
+        "http.server.duration" | "rpc.server.duration" => Some(1.0),
+        _ => None,
+    }
+}
+
+/// A point of a histogram of either kind.
+struct Observed<'a> {
+    point: Point,
+    of: &'a [KeyValue],
+    /// Empty for exponential histograms, whose buckets aren't read.
+    bounds: &'a [f64],
+    flags: u32,
+}
+
+/// The points, and whether they say what came since the point before.
+fn observed(data: &Data) -> (Vec<Observed<'_>>, bool) {
+    let is_delta = |temporality| temporality == AggregationTemporality::Delta as i32;
+    match data {
+        Data::Histogram(histogram) => {
+            let points = histogram.data_points.iter().map(|point| Observed {
+                point: Point {
+                    start_ns: point.start_time_unix_nano,
+                    time_ns: point.time_unix_nano,
+                    counts: Counts {
+                        count: point.count,
+                        sum: point.sum,
+                        buckets: point.bucket_counts.clone(),
+                    },
+                },
+                of: &point.attributes,
+                bounds: &point.explicit_bounds,
+                flags: point.flags,
+            });
+            (
+                points.collect(),
+                is_delta(histogram.aggregation_temporality),
+            )
+        }
+        Data::ExponentialHistogram(histogram) => {
+            let points = histogram.data_points.iter().map(|point| Observed {
+                point: Point {
+                    start_ns: point.start_time_unix_nano,
+                    time_ns: point.time_unix_nano,
+                    counts: Counts {
+                        count: point.count,
+                        sum: point.sum,
+                        buckets: Vec::new(),
+                    },
+                },
+                of: &point.attributes,
+                bounds: &[],
+                flags: point.flags,
+            });
+            (
+                points.collect(),
+                is_delta(histogram.aggregation_temporality),
+            )
+        }
+        _ => (Vec::new(), true),
+    }
+}
+
+/// Whether a point of the batch must be held against those before it.
+pub(super) fn need_deltas(request: &ExportMetricsServiceRequest) -> bool {
+    let groups = request.resource_metrics.iter();
+    let scopes = groups.flat_map(|group| &group.scope_metrics);
+    let mut metrics = scopes.flat_map(|scope| &scope.metrics);
+    metrics.any(|metric| {
+        let data = metric.data.as_ref();
+        to_ms(&metric.name).is_some() && data.is_some_and(|data| !observed(data).1)
+    })
+}
+
+/// Adds the request fields of a metric's points: moment, attributes, name and value of each.
+pub(super) fn of(
+    origin: &Origin<'_>,
+    data: &Data,
+    batch: &mut Batch<'_>,
+    mut add: impl FnMut(u64, &[KeyValue], &str, Value),
+) {
+    let Some(to_ms) = to_ms(origin.metric) else {
+        return;
+    };
+    let (points, are_deltas) = observed(data);
+    for Observed {
+        point,
+        of,
+        bounds,
+        flags,
+    } in points
+    {
+        // The mark of a series that ended has a count of 0, which is no count.
+        if flags & DataPointFlags::NoRecordedValueMask as u32 != 0 {
+            continue;
+        }
+        let at = point.time_ns;
+        let counts = if are_deltas {
+            Some(point.counts)
+        } else {
+            let series = series(origin.resource, origin.scope, origin.metric, of);
+            batch.interval(series, point)
+        };
+        let Some(counts) = counts else { continue };
+        let count = counts.count;
+        add(at, of, "request_count", Value::from(count));
+        let failed = if is_server_error(of) { count } else { 0 };
+        add(at, of, "error_count", Value::from(failed));
+        let sum = counts.sum.filter(|sum| *sum >= 0.0 && count > 0);
+        if let Some(sum) = sum {
+            add(at, of, "latency", Value::from(sum / count as f64 * to_ms));
+        }
+        if let Some(p99) = quantile(0.99, bounds, &counts.buckets) {
+            add(at, of, "latency_p99", Value::from(p99 * to_ms));
+        }
+    }
+}
+
+/// A 5xx status is the server's error.
+fn is_server_error(of: &[KeyValue]) -> bool {
+    let status = of.iter().find(|kv| {
+        matches!(
+            kv.key.as_str(),
+            "http.response.status_code" | "http.status_code"
+        )
+    });
+    let code = status.map(|kv| super::ecs::plain(kv.value.as_ref(), 0));
+    code.and_then(|code| code.as_i64())
+        .is_some_and(|code| code >= 500)
+}
+
+/// As Prometheus' `histogram_quantile` has it: linear within the bucket that holds the rank, the
+/// first bucket from 0 (its bound where that isn't above 0), the last one, which has no end, its
+/// lower bound. `None` without values, or where counts and bounds don't fit together.
+fn quantile(share: f64, bounds: &[f64], buckets: &[u64]) -> Option<f64> {
+    let total: u64 = buckets
+        .iter()
+        .try_fold(0, |sum: u64, n| sum.checked_add(*n))?;
+    if total == 0 || buckets.len() != bounds.len() + 1 {
+        return None;
+    }
+    let rank = share * total as f64;
+    let mut before = 0;
+    let holds = buckets.iter().position(|count| {
+        before += count;
+        before as f64 >= rank
+    })?;
+    let Some(upper) = bounds.get(holds).copied() else {
+        return bounds.last().copied();
+    };
+    let lower = match holds {
+        0 if upper <= 0.0 => return Some(upper),
+        0 => 0.0,
+        _ => bounds[holds - 1],
+    };
+    let count = buckets[holds];
+    let within = rank - (before - count) as f64;
+    Some(lower + (upper - lower) * within / count as f64)
+}
+
+#[cfg(test)]
+mod tests;

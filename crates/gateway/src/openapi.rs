@@ -1,0 +1,169 @@
+//! The OpenAPI document, made from the table of routes and the model's schemas.
+
+use axum::Json;
+use serde_json::{Map, Value, json};
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, OpenApi};
+
+use crate::api::{evidence, incidents, marks, observe, proposals, tokens};
+use crate::problem::Problem;
+use crate::routes::{Access, Route, table};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "DataPulse",
+        description = "Incident response over Elasticsearch observability data."
+    ),
+    components(schemas(
+        model::Incident,
+        model::Summary,
+        model::Record,
+        model::Report,
+        model::Proposal,
+        model::Evidence,
+        model::Runbook,
+        model::incident::ProposalState,
+        Problem,
+        incidents::IncidentPage,
+        incidents::RecordPage,
+        incidents::RecordLine,
+        incidents::Declaration,
+        incidents::AgentReport,
+        proposals::ProposalList,
+        proposals::DecisionRequest,
+        evidence::EvidenceRun,
+        marks::Acknowledgement,
+        marks::Note,
+        marks::SeverityChange,
+        marks::Closing,
+        marks::Reopening,
+        observe::ToolList,
+        observe::ToolRequest,
+        observe::ToolAnswer,
+        observe::ServiceList,
+        observe::ServiceHealth,
+        observe::ServiceSeries,
+        observe::SeriesPoint,
+        observe::ChangeMarker,
+        observe::RunbookList,
+        observe::AuditResult,
+        observe::AuditIncident,
+        observe::Health,
+        observe::Me,
+        tokens::TokenLine,
+        tokens::TokenList,
+        tokens::TokenRequest,
+        tokens::NewToken,
+        tokens::LoginLink,
+    ))
+)]
+struct Schemas;
+
+/// The whole document.
+pub fn openapi() -> Value {
+    let mut document = serde_json::to_value(Schemas::openapi()).unwrap_or(Value::Null);
+    let mut paths = Map::new();
+    for route in table() {
+        let entry = paths.entry(route.path.clone()).or_insert_with(|| json!({}));
+        entry[route.method.to_lowercase()] = operation(&route);
+    }
+    document["paths"] = Value::Object(paths);
+    document["components"]["securitySchemes"] = json!({
+        "token": { "type": "http", "scheme": "bearer" },
+        "session": { "type": "apiKey", "in": "cookie", "name": crate::auth::COOKIE },
+    });
+    document
+}
+
+fn operation(route: &Route) -> Value {
+    let mut operation = json!({
+        "summary": route.summary,
+        "operationId": operation_id(route),
+        "responses": {
+            "default": {
+                "description": "A problem document",
+                "content": { "application/problem+json": { "schema": reference("Problem") } },
+            },
+        },
+    });
+    let mut success = json!({ "description": "Done" });
+    if !route.gives.is_empty() {
+        success["content"] = json!({ "application/json": { "schema": reference(route.gives) } });
+    }
+    if route.path.ends_with("/stream") {
+        success["content"] = json!({ "text/event-stream": { "schema": { "type": "string" } } });
+    }
+    for status in statuses(route) {
+        operation["responses"][*status] = success.clone();
+    }
+    if !route.takes.is_empty() {
+        operation["requestBody"] = json!({
+            "required": true,
+            "content": { "application/json": { "schema": reference(route.takes) } },
+        });
+    }
+    let mut parameters: Vec<Value> = route
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    parameters.extend(asked(route).iter().map(|parameter| json!(parameter)));
+    if !parameters.is_empty() {
+        operation["parameters"] = Value::Array(parameters);
+    }
+    match route.access {
+        Access::Public => operation["security"] = json!([]),
+        Access::Known => operation["security"] = json!([{ "token": [] }, { "session": [] }]),
+        Access::Scope(scope) | Access::Person(scope) => {
+            operation["security"] =
+                json!([{ "token": [scope.name()] }, { "session": [scope.name()] }]);
+        }
+    }
+    operation
+}
+
+/// What may stand behind the question mark.
+fn asked(route: &Route) -> Vec<Parameter> {
+    let query = || Some(ParameterIn::Query);
+    match (route.method, route.gives) {
+        ("GET", "IncidentPage") => incidents::ListQuery::into_params(query),
+        ("GET", "RecordPage") => incidents::PageQuery::into_params(query),
+        ("GET", "ServiceSeries") => observe::SeriesQuery::into_params(query),
+        _ => Vec::new(),
+    }
+}
+
+/// A declaration of what is known already makes nothing new.
+fn statuses(route: &Route) -> &'static [&'static str] {
+    match (route.method, route.takes) {
+        ("POST", "Declaration") => &["200", "201"],
+        ("POST", "DecisionRequest" | "TokenRequest") => &["201"],
+        ("POST", "") if route.path.ends_with("/revoke") || route.path.ends_with("/logout") => {
+            &["204"]
+        }
+        _ => &["200"],
+    }
+}
+
+fn operation_id(route: &Route) -> String {
+    let path = route.path.replace(crate::routes::API, "");
+    let words: String = path
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    format!(
+        "{}{}",
+        route.method.to_lowercase(),
+        words.trim_end_matches('_')
+    )
+}
+
+fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}
+
+pub async fn document() -> Json<Value> {
+    Json(openapi())
+}

@@ -1,0 +1,168 @@
+//! The one table: every route, what it asks of its caller, what it takes and gives.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::Method;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodRouter, get, post};
+use model::Scope;
+
+use crate::answers::{answers, wrong_method};
+use crate::cors::cors;
+use crate::guard::{guard, hosts};
+use crate::state::Gateway;
+use crate::{api, intake, openapi, page};
+
+/// The API's root.
+pub const API: &str = "/api/datapulse/v1";
+/// Bytes of a request to the API.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// What a route asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Whoever is somebody.
+    Known,
+    Scope(Scope),
+    /// A person with the scope: machines never decide.
+    Person(Scope),
+}
+
+/// One route.
+pub struct Route {
+    pub method: &'static str,
+    /// As OpenAPI and axum write it.
+    pub path: String,
+    pub access: Access,
+    pub summary: &'static str,
+    /// Names of schemas; empty: none.
+    pub takes: &'static str,
+    pub gives: &'static str,
+    pub handler: MethodRouter<Gateway>,
+    pub max_body: usize,
+}
+
+/// A route of the API.
+fn api(
+    method: &'static str,
+    path: &str,
+    access: Access,
+    summary: &'static str,
+    schemas: (&'static str, &'static str),
+    handler: MethodRouter<Gateway>,
+) -> Route {
+    Route {
+        method,
+        path: format!("{API}{path}"),
+        access,
+        summary,
+        takes: schemas.0,
+        gives: schemas.1,
+        handler,
+        max_body: MAX_BODY,
+    }
+}
+
+/// A route outside the API's root.
+fn bare(
+    method: &'static str,
+    path: &str,
+    access: Access,
+    summary: &'static str,
+    handler: MethodRouter<Gateway>,
+    max_body: usize,
+) -> Route {
+    Route {
+        method,
+        path: path.to_owned(),
+        access,
+        summary,
+        takes: "",
+        gives: "",
+        handler,
+        max_body,
+    }
+}
+
+/// Every route, a line each.
+#[rustfmt::skip]
+pub fn table() -> Vec<Route> {
+    use api::{evidence, incidents, marks, observe, proposals, stream, tokens};
+    let read = Access::Scope(Scope::IncidentsRead);
+    let write = Access::Scope(Scope::IncidentsWrite);
+    let manage = Access::Scope(Scope::ToolsManage);
+    let telemetry = Access::Scope(Scope::TelemetryWrite);
+    let bulk = intake::bulk::MAX_BODY;
+    let otlp = intake::otlp::MAX_BODY;
+    vec![
+        api("GET", "/incidents", read, "List incidents", ("", "IncidentPage"), get(incidents::list)),
+        api("POST", "/incidents", write, "Declare an incident", ("Declaration", "Incident"), post(incidents::declare)),
+        api("GET", "/incidents/{id}", read, "One incident", ("", "Incident"), get(incidents::show)),
+        api("GET", "/incidents/{id}/records", read, "Its records, with digests", ("", "RecordPage"), get(incidents::records)),
+        api("GET", "/incidents/{id}/report", read, "Its report", ("", "Report"), get(incidents::report)),
+        api("GET", "/incidents/{id}/proposals", read, "Its proposals", ("", "ProposalList"), get(proposals::list)),
+        api("POST", "/incidents/{id}/proposals/{pid}/decisions", Access::Person(Scope::ActionsApprove), "Decide on a sealed proposal", ("DecisionRequest", "Incident"), post(proposals::decide)),
+        api("POST", "/incidents/{id}/evidence/{eid}/run", read, "Run evidence again", ("", "EvidenceRun"), post(evidence::run)),
+        api("POST", "/incidents/{id}/acknowledge", write, "Take it on", ("Acknowledgement", "Incident"), post(marks::acknowledge)),
+        api("POST", "/incidents/{id}/notes", write, "Add a note", ("Note", "Incident"), post(marks::note)),
+        api("POST", "/incidents/{id}/severity", write, "Change the severity", ("SeverityChange", "Incident"), post(marks::severity)),
+        api("POST", "/incidents/{id}/close", write, "Close as false alarm or duplicate", ("Closing", "Incident"), post(marks::close)),
+        api("POST", "/incidents/{id}/reopen", write, "Open it again", ("Reopening", "Incident"), post(marks::reopen)),
+        api("POST", "/agent/report", Access::Scope(Scope::AgentReport), "Record an outside agent's report", ("AgentReport", "Incident"), post(incidents::agent_report)),
+        api("GET", "/tools", read, "The ES|QL tools", ("", "ToolList"), get(observe::tools)),
+        api("POST", "/tools/{id}/run", read, "Run a tool about a window", ("ToolRequest", "ToolAnswer"), post(observe::run_tool)),
+        api("GET", "/services", read, "Health of every service", ("", "ServiceList"), get(observe::services)),
+        api("GET", "/services/{name}/series", read, "Rates and latency of one service by minute", ("", "ServiceSeries"), get(observe::series)),
+        api("GET", "/runbooks", read, "The runbooks", ("", "RunbookList"), get(observe::runbooks)),
+        api("GET", "/audit", read, "Verify the journal", ("", "AuditResult"), get(observe::audit)),
+        api("GET", "/stream", read, "Changes as server-sent events", ("", ""), get(stream::stream)),
+        api("GET", "/health", read, "Is Sentinel late, has telemetry stopped", ("", "Health"), get(observe::health)),
+        api("GET", "/me", Access::Known, "Who is asking", ("", "Me"), get(observe::me)),
+        api("GET", "/tokens", manage, "The tokens, never their secrets", ("", "TokenList"), get(tokens::list)),
+        api("POST", "/tokens", manage, "Make a token", ("TokenRequest", "NewToken"), post(tokens::create)),
+        api("POST", "/tokens/{id}/revoke", manage, "Revoke a token", ("", ""), post(tokens::revoke)),
+        api("POST", "/login-links", Access::Known, "A link that logs a browser in once", ("", "LoginLink"), post(tokens::login_link)),
+        api("POST", "/logout", Access::Known, "End the session", ("", ""), post(page::log_out)),
+        bare("POST", "/_bulk", telemetry, "Elasticsearch's bulk intake", post(intake::bulk::all).put(intake::bulk::all), bulk),
+        bare("POST", "/{index}/_bulk", telemetry, "The same for one index", post(intake::bulk::one).put(intake::bulk::one), bulk),
+        bare("POST", "/_query", read, "ES|QL", post(intake::query::run), MAX_BODY),
+        bare("POST", "/v1/logs", telemetry, "OTLP logs", post(intake::otlp::logs), otlp),
+        bare("POST", "/v1/metrics", telemetry, "OTLP metrics", post(intake::otlp::metrics), otlp),
+        bare("POST", "/v1/traces", telemetry, "OTLP traces", post(intake::otlp::traces), otlp),
+        bare("GET", "/healthz", Access::Public, "The process answers", get(page::healthz), 0),
+        bare("GET", "/readyz", Access::Public, "Sentinel looks and telemetry comes", get(page::readyz), 0),
+        bare("GET", "/metrics", Access::Public, "Prometheus metrics", get(page::metrics), 0),
+        bare("GET", "/openapi.json", Access::Public, "This document", get(openapi::document), 0),
+        bare("GET", "/login", Access::Public, "Log in with a one-time link", get(page::log_in), 0),
+    ]
+}
+
+/// The router over the table, with the UI and the API's page for all else. Layers run from the
+/// last to the first.
+pub fn router(gateway: Gateway) -> Router {
+    let mut router = Router::new();
+    for route in table() {
+        let limit = DefaultBodyLimit::max(route.max_body.max(1));
+        let limited: MethodRouter<Gateway> = route.handler.layer(limit);
+        let guarded: MethodRouter<Gateway> =
+            limited.layer(from_fn_with_state((gateway.clone(), route.access), guard));
+        router = router.route(&route.path, guarded);
+    }
+    router
+        .route("/docs", get(page::docs))
+        .route("/docs/", get(page::docs))
+        .route("/docs/{*file}", get(page::docs_file))
+        .fallback(page::ui)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(gateway.clone(), hosts))
+        .layer(from_fn_with_state(gateway.clone(), cors))
+        .layer(from_fn(answers))
+        .with_state(gateway)
+}
+
+/// Methods that a route's entry stands for.
+pub fn method(route: &Route) -> Method {
+    route.method.parse().unwrap_or(Method::GET)
+}

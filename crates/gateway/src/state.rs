@@ -1,0 +1,62 @@
+//! What every handler shares.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use casework::Casework;
+use serde_json::Value;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::api::stream::MAX_STREAMS;
+use crate::auth::Sessions;
+use crate::intake::MAX_AT_ONCE;
+use crate::intake::otlp::temporality::Deltas;
+
+/// Verifies the journal; made by the binary, because how that is done is the store's.
+pub type Audit = Arc<
+    dyn Fn() -> Pin<Box<dyn Future<Output = Result<Value, store::Error>> + Send>> + Send + Sync,
+>;
+
+/// Prints the metrics in Prometheus' form.
+pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// How it is served.
+#[derive(Clone)]
+pub struct Options {
+    /// Every caller is one local person; only on loopback.
+    pub no_auth: bool,
+    /// Host names that requests may name: against DNS rebinding. Empty: any.
+    pub hosts: Vec<String>,
+    /// Origins whose pages may call; empty: none.
+    pub cors_origins: Vec<String>,
+    pub audit: Audit,
+    pub metrics: Metrics,
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    pub casework: Casework,
+    pub options: Options,
+    pub sessions: Arc<Sessions>,
+    /// One permit a stream of events.
+    pub streams: Arc<Semaphore>,
+    /// One permit a request with telemetry.
+    pub intake: Arc<Semaphore>,
+    /// The last points of cumulative metrics; locked while a batch of them is stored.
+    pub deltas: Arc<Mutex<Deltas>>,
+}
+
+impl Gateway {
+    pub fn new(casework: Casework, options: Options) -> Self {
+        Self {
+            casework,
+            options,
+            sessions: Arc::new(Sessions::default()),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            intake: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+            deltas: Arc::new(Mutex::new(Deltas::default())),
+        }
+    }
+}

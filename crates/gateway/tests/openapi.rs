@@ -1,0 +1,92 @@
+//! The API's description is a file of the repository, so that a change of the API is a diff that
+//! people read, and the UI's types are made from it.
+
+use std::collections::BTreeSet;
+
+use gateway::openapi::openapi;
+use serde_json::Value;
+
+const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/openapi.json");
+const RENEW: &str = "UPDATE_SNAPSHOTS";
+
+#[test]
+fn the_committed_document_is_what_the_gateway_describes() {
+    let now = serde_json::to_string_pretty(&openapi()).expect("a document of JSON values") + "\n";
+    if std::env::var(RENEW).is_ok_and(|wanted| wanted == "1") {
+        std::fs::write(SNAPSHOT, &now).expect("web/openapi.json can be written");
+    }
+    let kept = std::fs::read_to_string(SNAPSHOT).expect("web/openapi.json is there");
+    let differs = kept
+        .lines()
+        .zip(now.lines())
+        .position(|(kept, now)| kept != now);
+    assert!(
+        kept == now,
+        "web/openapi.json:{} is not what the gateway describes. If the API was meant to change: \
+         {RENEW}=1 cargo test -p gateway --test openapi, then `npm run types` in web/",
+        differs.unwrap_or_else(|| kept.lines().count().min(now.lines().count())) + 1,
+    );
+}
+
+#[test]
+fn every_reference_leads_to_a_schema() {
+    let document = openapi();
+    let mut named = BTreeSet::new();
+    references(&document, &mut named);
+    assert!(
+        named.contains("#/components/schemas/Problem"),
+        "the search for references finds some"
+    );
+    for name in named {
+        let pointer = name.trim_start_matches('#');
+        assert!(document.pointer(pointer).is_some(), "{name} leads nowhere");
+    }
+}
+
+/// What isn't asked for by name can't be drawn: an object without properties tells a client nothing.
+#[test]
+fn no_schema_is_an_object_of_which_nothing_is_said() {
+    let document = openapi();
+    let schemas = document["components"]["schemas"]
+        .as_object()
+        .expect("schemas");
+    for (name, schema) in schemas {
+        assert_eq!(
+            vague(schema),
+            None,
+            "{name} has an object without properties"
+        );
+    }
+}
+
+fn references(value: &Value, named: &mut BTreeSet<String>) {
+    if let Some(name) = value.get("$ref").and_then(Value::as_str) {
+        named.insert(name.to_owned());
+    }
+    for inner in inside(value) {
+        references(inner, named);
+    }
+}
+
+/// The first object without properties, with values of any kind, or alternatives.
+fn vague(value: &Value) -> Option<&Value> {
+    let says = [
+        "properties",
+        "additionalProperties",
+        "oneOf",
+        "allOf",
+        "$ref",
+    ];
+    if value["type"] == "object" && says.iter().all(|key| value.get(key).is_none()) {
+        return Some(value);
+    }
+    inside(value).find_map(vague)
+}
+
+fn inside(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
+    match value {
+        Value::Object(map) => Box::new(map.values()),
+        Value::Array(items) => Box::new(items.iter()),
+        _ => Box::new(std::iter::empty()),
+    }
+}

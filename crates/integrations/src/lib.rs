@@ -1,0 +1,17 @@
+//! Whom we call: runners that act on targets, and webhooks that tell people.
+//!
+//! Only this crate knows other systems' words and wires. Every call has a time limit, a size
+//! limit and an error that says whether the other side may have acted.
+//!
+//! Read first: [`run`] (what a runner promises), then [`webhook`].
+
+pub mod error;
+pub mod run;
+pub mod secret;
+pub mod signature;
+pub mod webhook;
+
+pub use error::Error;
+pub use run::{Known, Order, Receipt, Runner};
+pub use secret::Secret;
+pub use webhook::{Notice, Webhook};

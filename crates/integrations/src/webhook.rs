@@ -1,0 +1,99 @@
+//! The signed webhook out: one notice, one `POST`, known again by its key.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use model::{IncidentId, Topic};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{Error, from_request};
+use crate::secret::Secret;
+use crate::signature::{KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a receiver gets. `key` is the record's id: the same notice sent twice has the same key.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Notice {
+    pub key: String,
+    pub topic: Topic,
+    pub incident_id: IncidentId,
+    /// Begins with the severity: `[CRITICAL] …`.
+    pub text: String,
+    pub at: String,
+    pub details: Value,
+}
+
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    name: String,
+    url: String,
+    secret: Secret,
+    client: reqwest::Client,
+}
+
+impl Webhook {
+    /// `name` is the channel's name in records and metrics.
+    pub fn new(name: &str, url: &str, secret: Secret) -> Result<Self, Error> {
+        let parsed = url::Url::parse(url)
+            .map_err(|error| Error::Configuration(format!("webhook {name}: {url:?}: {error}")))?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(Error::Configuration(format!(
+                "webhook {name}: {url:?}: expected http or https"
+            )));
+        }
+        let client = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| Error::Configuration(format!("webhook {name}: {error}")))?;
+        Ok(Self {
+            name: name.to_owned(),
+            url: url.to_owned(),
+            secret,
+            client,
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Done when the receiver answered 2xx; 409 says that it had it before, which is as good.
+    pub async fn send(&self, notice: &Notice) -> Result<(), Error> {
+        let sent = self.try_send(notice).await;
+        if sent.is_err() {
+            metrics::counter!("integration_call_failures_total", "adapter" => self.name.clone())
+                .increment(1);
+        }
+        sent
+    }
+
+    async fn try_send(&self, notice: &Notice) -> Result<(), Error> {
+        let body = serde_json::to_vec(notice)
+            .map_err(|error| Error::Configuration(format!("a notice can't be written: {error}")))?;
+        let seconds = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs() as i64);
+        let response = self
+            .client
+            .post(&self.url)
+            .header("content-type", "application/json")
+            .header(KEY_HEADER, &notice.key)
+            .header(TIMESTAMP_HEADER, seconds.to_string())
+            .header(SIGNATURE_HEADER, sign(&self.secret, seconds, &body))
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| from_request(&format!("webhook {}", self.name), &error))?;
+        let status = response.status();
+        if status.is_success() || status.as_u16() == 409 {
+            return Ok(());
+        }
+        let text = format!("webhook {}: status {status}", self.name);
+        Err(match status.as_u16() {
+            400..=428 | 430..=499 => Error::Refused(text),
+            _ => Error::CannotTell(text),
+        })
+    }
+}

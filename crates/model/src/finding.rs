@@ -1,0 +1,112 @@
+//! A finding: something deviates, here, since then, with the query that shows it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::Evidence;
+use crate::time::{Timestamp, Window};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Finding {
+    /// The rule's id, such as `error-rate`.
+    pub rule: String,
+    pub subject: Subject,
+    /// The scheduled tick that showed it.
+    pub tick: Timestamp,
+    pub window: Window,
+    pub signal: Signal,
+    /// What was measured, in `unit`.
+    pub observed: f64,
+    /// What it was held against, in `unit`.
+    pub threshold: f64,
+    pub unit: String,
+    /// `threshold`, `baseline` or `silence`.
+    pub held_against: String,
+    /// Requests in the window; `None` where the telemetry doesn't say.
+    pub requests: Option<f64>,
+    /// When the deviation seems to have begun: an estimate, never part of an id.
+    pub since: Option<Timestamp>,
+    /// What a reader must know about how it was measured.
+    pub notes: Vec<String>,
+    pub evidence: Evidence,
+}
+
+/// What deviates: a service.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+pub struct Subject {
+    #[serde(rename = "service.name")]
+    pub service: String,
+}
+
+impl Subject {
+    pub fn service(name: impl Into<String>) -> Self {
+        Self {
+            service: name.into(),
+        }
+    }
+
+    /// The text that ids are derived from.
+    pub fn key(&self) -> &str {
+        &self.service
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.service)
+    }
+}
+
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Signal {
+    ErrorRate,
+    Latency,
+    /// A service that reported before fell silent.
+    Silence,
+    /// Another numeric metric left its baseline.
+    Metric,
+    /// Declared by a person or another system.
+    Declared,
+}
+
+impl Signal {
+    /// As it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ErrorRate => "error_rate",
+            Self::Latency => "latency",
+            Self::Silence => "silence",
+            Self::Metric => "metric",
+            Self::Declared => "declared",
+        }
+    }
+}
+
+/// Why a finding belongs to an incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Relation {
+    /// The same rule and subject.
+    Same {},
+    /// Another signal of the same service.
+    SameService {},
+    /// `path` is the way along the call graph from the finding's service to the incident's,
+    /// or back: services in order.
+    CallGraph { path: Vec<String> },
+}

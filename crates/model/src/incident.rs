@@ -1,0 +1,318 @@
+//! The fold: what an incident is, and which record may follow which.
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::{Actor, Agent};
+use crate::evidence::Evidence;
+use crate::finding::Finding;
+use crate::identity::IncidentId;
+use crate::policy::RiskTier;
+use crate::proposal::{Proposal, Seal};
+use crate::record::{ClosedAs, Event, ExecutionResult, Record, Recovery};
+use crate::report::Report;
+use crate::severity::Severity;
+use crate::time::Timestamp;
+
+mod apply;
+#[cfg(test)]
+mod tests;
+
+/// Findings, proposals and records that one incident may hold: beyond it the state machine
+/// refuses, so that nothing grows without bound.
+pub const MAX_FINDINGS: usize = 500;
+pub const MAX_PROPOSALS: usize = 50;
+pub const MAX_RECORDS: u64 = 10_000;
+
+/// The same trouble within this time after `resolved` reopens the incident instead of opening
+/// another one.
+pub const REOPEN_WITHIN_MS: i64 = 30 * 60 * 1000;
+
+/// Where the incident stands.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Open,
+    Investigating,
+    Explained,
+    AwaitingApproval,
+    Approved,
+    Executing,
+    Verifying,
+    Mitigated,
+    Resolved,
+    Closed,
+}
+
+impl Status {
+    pub const ALL: [Self; 10] = [
+        Self::Open,
+        Self::Investigating,
+        Self::Explained,
+        Self::AwaitingApproval,
+        Self::Approved,
+        Self::Executing,
+        Self::Verifying,
+        Self::Mitigated,
+        Self::Resolved,
+        Self::Closed,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Investigating => "investigating",
+            Self::Explained => "explained",
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::Approved => "approved",
+            Self::Executing => "executing",
+            Self::Verifying => "verifying",
+            Self::Mitigated => "mitigated",
+            Self::Resolved => "resolved",
+            Self::Closed => "closed",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == text)
+    }
+
+    /// Nothing more is to be done.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Resolved | Self::Closed)
+    }
+}
+
+/// A record that may not follow. The text says what is wrong and, where it can, what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{event} refused: {reason}")]
+pub struct Illegal {
+    pub event: &'static str,
+    pub reason: String,
+}
+
+/// A proposal and all that became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProposalState {
+    pub proposal: Proposal,
+    pub seal: Seal,
+    pub stage: ProposalStage,
+    /// Decisions on the seal, in order.
+    pub decisions: Vec<DecisionMade>,
+    pub idempotency_key: Option<String>,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub result: Option<ExecutionResult>,
+    pub recovery: Option<Recovery>,
+    /// Why it was voided or rejected, or how it ended.
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProposalStage {
+    /// Waits for decisions.
+    Pending,
+    /// The verdict was sufficient: may be executed once.
+    Approved,
+    Rejected,
+    /// Drifted or expired.
+    Voided,
+    Executing,
+    Executed,
+    /// Executed, and its recovery check has ended.
+    Checked,
+}
+
+impl ProposalStage {
+    /// As it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Voided => "voided",
+            Self::Executing => "executing",
+            Self::Executed => "executed",
+            Self::Checked => "checked",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DecisionMade {
+    pub actor: Actor,
+    pub at: Timestamp,
+    pub approve: bool,
+    pub reason: String,
+}
+
+/// A claim on the investigation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Claim {
+    pub claim: String,
+    pub until: Timestamp,
+}
+
+/// The sum of an incident's records.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Incident {
+    #[serde(rename = "incident_id")]
+    pub id: IncidentId,
+    pub title: String,
+    pub status: Status,
+    pub severity: Severity,
+    pub severity_reason: String,
+    pub rule: String,
+    #[serde(rename = "service.name")]
+    pub service: String,
+    /// The first is the one that opened it.
+    pub findings: Vec<Finding>,
+    pub owner: Option<String>,
+    pub claim: Option<Claim>,
+    pub report: Option<Report>,
+    pub proposals: Vec<ProposalState>,
+    /// Why a person is asked, where one is.
+    pub person_needed: Option<String>,
+    /// Set where there is nothing more that DataPulse could propose.
+    pub nothing_to_propose: Option<String>,
+    pub closed_as: Option<ClosedAs>,
+    pub resolved_evidence: Option<Evidence>,
+    pub opened_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub mitigated_at: Option<Timestamp>,
+    pub resolved_at: Option<Timestamp>,
+    /// How often it was reopened.
+    pub reopened: u32,
+    pub last_seq: u64,
+}
+
+impl Incident {
+    /// The first record makes an incident; anything but `opened` is refused.
+    pub fn open(record: &Record) -> Result<Self, Illegal> {
+        apply::open(record)
+    }
+
+    /// The only place that says what may follow. On an error nothing has changed.
+    pub fn apply(&mut self, record: &Record) -> Result<(), Illegal> {
+        apply::apply(self, record)
+    }
+
+    /// All records, in order.
+    pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<Self, Illegal> {
+        let mut records = records.into_iter();
+        let first = records.next().ok_or_else(|| Illegal {
+            event: "nothing",
+            reason: "an incident has at least one record".to_owned(),
+        })?;
+        let mut incident = Self::open(first)?;
+        for record in records {
+            incident.apply(record)?;
+        }
+        Ok(incident)
+    }
+
+    pub fn proposal(&self, id: &str) -> Option<&ProposalState> {
+        self.proposals.iter().find(|state| state.proposal.id == id)
+    }
+
+    /// The number that the next proposal gets: `P` and one more than all before.
+    pub fn next_proposal_id(&self) -> String {
+        format!("P{}", self.proposals.len() + 1)
+    }
+
+    /// Whether a new finding of this rule and subject at `tick` belongs to this incident:
+    /// it is not over, or was resolved so lately that the same trouble reopens it.
+    pub fn takes_in(&self, tick: Timestamp) -> bool {
+        match self.status {
+            Status::Closed => false,
+            Status::Resolved => self
+                .resolved_at
+                .is_some_and(|at| tick.ms() - at.ms() <= REOPEN_WITHIN_MS),
+            _ => true,
+        }
+    }
+
+    /// Evidence by id, of findings (`F1` is the first finding's), report, checks.
+    pub fn evidence(&self, id: &str) -> Option<&Evidence> {
+        if let Some(number) = id.strip_prefix('F').and_then(|n| n.parse::<usize>().ok()) {
+            return self
+                .findings
+                .get(number.checked_sub(1)?)
+                .map(|finding| &finding.evidence);
+        }
+        self.report.as_ref()?.evidence(id)
+    }
+}
+
+/// The tier's quorum is part of the proposal, so that the seal covers it.
+pub(crate) fn quorum_met(state: &ProposalState) -> bool {
+    let mut people: Vec<&str> = Vec::new();
+    for decision in &state.decisions {
+        if let Actor::Person { subject, .. } = &decision.actor
+            && decision.approve
+            && !people.contains(&subject.as_str())
+        {
+            people.push(subject);
+        }
+    }
+    people.len() >= state.proposal.quorum.max(1) as usize
+}
+
+/// Which agent may write which event; people may write those that are a person's.
+pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
+    let agent = match actor {
+        Actor::Agent { agent } => Some(*agent),
+        _ => None,
+    };
+    match event {
+        Event::Opened { .. } | Event::Reopened { .. } => {
+            matches!(agent, None | Some(Agent::Sentinel))
+        }
+        Event::FindingAttached { .. }
+        | Event::SeverityChanged { .. }
+        | Event::Mitigated { .. }
+        | Event::Resolved { .. } => {
+            matches!(agent, None | Some(Agent::Sentinel | Agent::Executor))
+        }
+        Event::Acknowledged { .. } | Event::NoteAdded { .. } => agent.is_none(),
+        Event::Closed { r#as, .. } => {
+            // Sentinel closes its own double where two raced to open one incident.
+            agent.is_none()
+                || (agent == Some(Agent::Sentinel) && matches!(r#as, ClosedAs::Duplicate { .. }))
+        }
+        Event::InvestigationStarted { .. } | Event::InvestigationFailed { .. } => {
+            agent == Some(Agent::Analyst)
+        }
+        Event::ReportRecorded { .. } => {
+            agent == Some(Agent::Analyst) || matches!(actor, Actor::System { .. })
+        }
+        Event::Proposed { .. } | Event::NothingToPropose { .. } => {
+            matches!(agent, Some(Agent::Resolver | Agent::Executor))
+        }
+        Event::Decided { .. } => actor.is_person(),
+        Event::VerdictReached { .. }
+        | Event::ApprovalVoided { .. }
+        | Event::ExecutionStarted { .. }
+        | Event::ExecutionFinished { .. }
+        | Event::RecoveryChecked { .. } => agent == Some(Agent::Executor),
+        Event::PersonNeeded { .. } => agent.is_some(),
+        Event::NoticeSent { .. } => agent == Some(Agent::Notifier),
+    }
+}
+
+/// For messages: how risky a proposal is.
+pub(crate) fn tier_name(tier: RiskTier) -> &'static str {
+    tier.name()
+}

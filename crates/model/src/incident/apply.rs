@@ -1,0 +1,621 @@
+//! Every rule of the state machine.
+
+use super::*;
+use crate::report::Hypothesis;
+
+type Ruling = Result<(), Illegal>;
+
+fn illegal(event: &Event, reason: impl Into<String>) -> Illegal {
+    Illegal {
+        event: event.name(),
+        reason: reason.into(),
+    }
+}
+
+pub(super) fn open(record: &Record) -> Result<Incident, Illegal> {
+    let event = &record.event;
+    let Event::Opened {
+        title,
+        severity,
+        severity_reason,
+        finding,
+    } = event
+    else {
+        return Err(illegal(event, "an incident begins with `opened`"));
+    };
+    if record.seq != 1 {
+        return Err(illegal(event, "the first record has seq 1"));
+    }
+    if !may_write(&record.actor, event) {
+        return Err(illegal(event, refused_writer(&record.actor)));
+    }
+    Ok(Incident {
+        id: record.incident.clone(),
+        title: title.clone(),
+        status: Status::Open,
+        severity: *severity,
+        severity_reason: severity_reason.clone(),
+        rule: finding.rule.clone(),
+        service: finding.subject.service.clone(),
+        findings: vec![finding.as_ref().clone()],
+        owner: None,
+        claim: None,
+        report: None,
+        proposals: Vec::new(),
+        person_needed: None,
+        nothing_to_propose: None,
+        closed_as: None,
+        resolved_evidence: None,
+        opened_at: record.at,
+        updated_at: record.at,
+        mitigated_at: None,
+        resolved_at: None,
+        reopened: 0,
+        last_seq: 1,
+    })
+}
+
+fn refused_writer(actor: &Actor) -> String {
+    format!("{} may not write this kind of record", actor.label())
+}
+
+pub(super) fn apply(incident: &mut Incident, record: &Record) -> Ruling {
+    let event = &record.event;
+    if record.incident != incident.id {
+        return Err(illegal(event, "it belongs to another incident"));
+    }
+    if record.seq != incident.last_seq + 1 {
+        let expected = incident.last_seq + 1;
+        return Err(illegal(
+            event,
+            format!("seq {} where {expected} is next", record.seq),
+        ));
+    }
+    if record.seq > MAX_RECORDS {
+        return Err(illegal(
+            event,
+            format!("an incident holds at most {MAX_RECORDS} records"),
+        ));
+    }
+    if record.at < incident.updated_at {
+        return Err(illegal(event, "its time lies before the record before it"));
+    }
+    if !may_write(&record.actor, event) {
+        return Err(illegal(event, refused_writer(&record.actor)));
+    }
+    let mut next = incident.clone();
+    step(&mut next, record)?;
+    next.last_seq = record.seq;
+    next.updated_at = record.at;
+    *incident = next;
+    Ok(())
+}
+
+fn step(incident: &mut Incident, record: &Record) -> Ruling {
+    let event = &record.event;
+    if let Event::Opened { .. } = event {
+        return Err(illegal(event, "the incident is open already"));
+    }
+    let after_the_end = matches!(
+        event,
+        Event::NoteAdded { .. }
+            | Event::NoticeSent { .. }
+            | Event::Reopened { .. }
+            | Event::Acknowledged { .. }
+            | Event::ExecutionFinished { .. }
+            | Event::RecoveryChecked { .. }
+            | Event::Closed { .. }
+    );
+    if incident.status.is_over() && !after_the_end {
+        let status = incident.status.name();
+        return Err(illegal(
+            event,
+            format!("the incident is {status}; reopen it first"),
+        ));
+    }
+    match event {
+        Event::Opened { .. } => Ok(()),
+        Event::InvestigationStarted { .. }
+        | Event::InvestigationFailed { .. }
+        | Event::ReportRecorded { .. } => investigation(incident, record),
+        Event::Proposed { .. }
+        | Event::Decided { .. }
+        | Event::VerdictReached { .. }
+        | Event::ApprovalVoided { .. }
+        | Event::ExecutionStarted { .. }
+        | Event::ExecutionFinished { .. }
+        | Event::RecoveryChecked { .. } => proposals(incident, record),
+        _ => course(incident, record),
+    }
+}
+
+/// Findings, people's marks, and the end.
+fn course(incident: &mut Incident, record: &Record) -> Ruling {
+    let event = &record.event;
+    match event {
+        Event::FindingAttached { finding, .. } => {
+            if incident.findings.len() >= MAX_FINDINGS {
+                return Err(illegal(
+                    event,
+                    format!("an incident holds at most {MAX_FINDINGS} findings"),
+                ));
+            }
+            incident.findings.push(finding.as_ref().clone());
+        }
+        Event::SeverityChanged { severity, reason } => {
+            incident.severity = *severity;
+            incident.severity_reason = reason.clone();
+        }
+        Event::Acknowledged { owner, .. } => incident.owner = Some(owner.clone()),
+        Event::NoteAdded { text } if text.trim().is_empty() => {
+            return Err(illegal(event, "an empty note"));
+        }
+        Event::NothingToPropose { reason } => {
+            incident.nothing_to_propose = Some(reason.clone());
+        }
+        Event::PersonNeeded { reason } => incident.person_needed = Some(reason.clone()),
+        Event::Mitigated { .. } => {
+            if busy(incident) {
+                return Err(illegal(event, "an execution is under way"));
+            }
+            incident.status = Status::Mitigated;
+            incident.mitigated_at = Some(record.at);
+        }
+        Event::Resolved { evidence, .. } => {
+            if busy(incident) {
+                return Err(illegal(event, "an execution is under way"));
+            }
+            if evidence.is_none() && !record.actor.is_person() {
+                return Err(illegal(event, "an agent resolves only with evidence"));
+            }
+            incident.status = Status::Resolved;
+            incident.resolved_at = Some(record.at);
+            incident.resolved_evidence = evidence.as_deref().cloned();
+            incident.person_needed = None;
+        }
+        Event::Reopened { finding, .. } => reopen(incident, event, finding.as_deref())?,
+        Event::Closed { r#as, reason } => {
+            if reason.trim().is_empty() {
+                return Err(illegal(event, "closing needs a reason"));
+            }
+            if incident.status == Status::Closed {
+                return Err(illegal(event, "the incident is closed already"));
+            }
+            if busy(incident) {
+                return Err(illegal(event, "an execution is under way"));
+            }
+            incident.status = Status::Closed;
+            incident.closed_as = Some(r#as.clone());
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn busy(incident: &Incident) -> bool {
+    incident
+        .proposals
+        .iter()
+        .any(|state| state.stage == ProposalStage::Executing)
+}
+
+fn reopen(incident: &mut Incident, event: &Event, finding: Option<&Finding>) -> Ruling {
+    if !incident.status.is_over() && incident.status != Status::Mitigated {
+        return Err(illegal(event, "the incident isn't resolved or closed"));
+    }
+    if let Some(finding) = finding {
+        if incident.findings.len() >= MAX_FINDINGS {
+            return Err(illegal(
+                event,
+                format!("an incident holds at most {MAX_FINDINGS} findings"),
+            ));
+        }
+        incident.findings.push(finding.clone());
+    }
+    incident.status = Status::Open;
+    incident.reopened += 1;
+    incident.claim = None;
+    incident.report = None;
+    incident.closed_as = None;
+    incident.nothing_to_propose = None;
+    incident.person_needed = None;
+    incident.mitigated_at = None;
+    incident.resolved_at = None;
+    incident.resolved_evidence = None;
+    // What was offered for the earlier trouble can't be approved for this one.
+    for state in &mut incident.proposals {
+        if matches!(
+            state.stage,
+            ProposalStage::Pending | ProposalStage::Approved
+        ) {
+            state.stage = ProposalStage::Voided;
+            state.note = Some("the incident was reopened".to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn investigation(incident: &mut Incident, record: &Record) -> Ruling {
+    let event = &record.event;
+    match event {
+        Event::InvestigationStarted { claim, until } => {
+            if let Some(held) = &incident.claim
+                && held.until > record.at
+            {
+                let until = held.until;
+                return Err(illegal(
+                    event,
+                    format!("claimed by {} until {until}", held.claim),
+                ));
+            }
+            incident.claim = Some(Claim {
+                claim: claim.clone(),
+                until: *until,
+            });
+            if incident.status == Status::Open {
+                incident.status = Status::Investigating;
+            }
+        }
+        Event::InvestigationFailed { claim, reason, .. } => {
+            holds_claim(incident, event, claim)?;
+            incident.claim = None;
+            incident.person_needed = Some(reason.clone());
+            if incident.status == Status::Investigating {
+                incident.status = Status::Open;
+            }
+        }
+        Event::ReportRecorded { claim, report } => {
+            if let Some(claim) = claim {
+                holds_claim(incident, event, claim)?;
+                incident.claim = None;
+            }
+            sound_report(event, report)?;
+            incident.person_needed = report.ask.clone();
+            incident.report = Some(report.as_ref().clone());
+            if matches!(incident.status, Status::Open | Status::Investigating) {
+                incident.status = Status::Explained;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn holds_claim(incident: &Incident, event: &Event, claim: &str) -> Ruling {
+    match &incident.claim {
+        Some(held) if held.claim == claim => Ok(()),
+        _ => Err(illegal(
+            event,
+            "the investigation's claim is not held by this writer",
+        )),
+    }
+}
+
+/// A claim without evidence can't be stored.
+fn sound_report(event: &Event, report: &Report) -> Ruling {
+    if report.known && report.hypotheses.is_empty() {
+        return Err(illegal(event, "it says it knows the cause and names none"));
+    }
+    for hypothesis in &report.hypotheses {
+        sound_hypothesis(event, report, hypothesis)?;
+    }
+    for (index, evidence) in report.evidence.iter().enumerate() {
+        if report.evidence[..index]
+            .iter()
+            .any(|other| other.id == evidence.id)
+        {
+            return Err(illegal(event, format!("evidence {} twice", evidence.id)));
+        }
+    }
+    let sorted = report
+        .hypotheses
+        .windows(2)
+        .all(|pair| pair[0].confidence >= pair[1].confidence);
+    if !sorted {
+        return Err(illegal(event, "hypotheses are not in order of confidence"));
+    }
+    Ok(())
+}
+
+fn sound_hypothesis(event: &Event, report: &Report, hypothesis: &Hypothesis) -> Ruling {
+    let id = &hypothesis.id;
+    if hypothesis.supports.is_empty() {
+        return Err(illegal(event, format!("hypothesis {id} has no evidence")));
+    }
+    let cited = hypothesis.supports.iter().chain(&hypothesis.contradicts);
+    for evidence in cited {
+        if report.evidence(evidence).is_none() {
+            return Err(illegal(
+                event,
+                format!("hypothesis {id} cites evidence {evidence}, which is not in the report"),
+            ));
+        }
+    }
+    if !(0.0..=1.0).contains(&hypothesis.confidence) {
+        let confidence = hypothesis.confidence;
+        return Err(illegal(
+            event,
+            format!("hypothesis {id}: confidence {confidence} is no probability"),
+        ));
+    }
+    Ok(())
+}
+
+fn proposals(incident: &mut Incident, record: &Record) -> Ruling {
+    let event = &record.event;
+    match event {
+        Event::Proposed { proposal, seal } => propose(incident, event, proposal, *seal),
+        Event::Decided { .. } => decide(incident, record),
+        Event::VerdictReached {
+            proposal,
+            seal,
+            sufficient,
+            reason,
+        } => {
+            let state = pending(incident, event, proposal)?;
+            same_seal(event, state, *seal)?;
+            if *sufficient && !quorum_met(state) {
+                let tier = tier_name(state.proposal.risk);
+                return Err(illegal(
+                    event,
+                    format!(
+                        "a {tier}-risk action needs {} people's yes",
+                        state.proposal.quorum
+                    ),
+                ));
+            }
+            state.note = Some(reason.clone());
+            if *sufficient {
+                state.stage = ProposalStage::Approved;
+                incident.status = Status::Approved;
+            } else {
+                state.stage = ProposalStage::Rejected;
+                settle(incident);
+            }
+            Ok(())
+        }
+        Event::ApprovalVoided {
+            proposal, reason, ..
+        } => {
+            let state = known(incident, event, proposal)?;
+            if !matches!(
+                state.stage,
+                ProposalStage::Pending | ProposalStage::Approved
+            ) {
+                return Err(illegal(
+                    event,
+                    format!("{proposal} has no approval to void"),
+                ));
+            }
+            state.stage = ProposalStage::Voided;
+            state.note = Some(reason.clone());
+            settle(incident);
+            Ok(())
+        }
+        _ => execution(incident, record),
+    }
+}
+
+fn propose(incident: &mut Incident, event: &Event, proposal: &Proposal, seal: Seal) -> Ruling {
+    if incident.proposals.len() >= MAX_PROPOSALS {
+        return Err(illegal(
+            event,
+            format!("an incident holds at most {MAX_PROPOSALS} proposals"),
+        ));
+    }
+    if proposal.id != incident.next_proposal_id() {
+        let next = incident.next_proposal_id();
+        return Err(illegal(
+            event,
+            format!("proposal {} where {next} is next", proposal.id),
+        ));
+    }
+    if proposal.seal(&incident.id) != seal {
+        return Err(illegal(event, "the seal doesn't cover this proposal"));
+    }
+    incident.proposals.push(ProposalState {
+        proposal: proposal.clone(),
+        seal,
+        stage: ProposalStage::Pending,
+        decisions: Vec::new(),
+        idempotency_key: None,
+        started_at: None,
+        finished_at: None,
+        result: None,
+        recovery: None,
+        note: None,
+    });
+    incident.nothing_to_propose = None;
+    if matches!(
+        incident.status,
+        Status::Open | Status::Investigating | Status::Explained | Status::Verifying
+    ) {
+        incident.status = Status::AwaitingApproval;
+    }
+    Ok(())
+}
+
+fn decide(incident: &mut Incident, record: &Record) -> Ruling {
+    let event = &record.event;
+    let Event::Decided {
+        proposal,
+        seal,
+        approve,
+        reason,
+    } = event
+    else {
+        return Ok(());
+    };
+    let Actor::Person { subject, .. } = &record.actor else {
+        return Err(illegal(event, "only a person decides"));
+    };
+    let state = pending(incident, event, proposal)?;
+    same_seal(event, state, *seal)?;
+    if record.at >= state.proposal.expires {
+        let expires = state.proposal.expires;
+        let text = format!("{proposal} expired at {expires}: decide on what is offered next");
+        return Err(illegal(event, text));
+    }
+    let twice = state.decisions.iter().any(
+        |made| matches!(&made.actor, Actor::Person { subject: earlier, .. } if earlier == subject),
+    );
+    if twice {
+        let who = record.actor.label();
+        return Err(illegal(
+            event,
+            format!("{who} has decided on {proposal} already"),
+        ));
+    }
+    if !approve && reason.trim().is_empty() {
+        return Err(illegal(event, "a no needs a reason"));
+    }
+    state.decisions.push(DecisionMade {
+        actor: record.actor.clone(),
+        at: record.at,
+        approve: *approve,
+        reason: reason.clone(),
+    });
+    Ok(())
+}
+
+fn execution(incident: &mut Incident, record: &Record) -> Ruling {
+    let event = &record.event;
+    match event {
+        Event::ExecutionStarted {
+            proposal,
+            seal,
+            idempotency_key,
+        } => {
+            if busy(incident) {
+                return Err(illegal(event, "another execution is under way"));
+            }
+            let state = known(incident, event, proposal)?;
+            if state.started_at.is_some() {
+                return Err(illegal(event, format!("{proposal} was executed before")));
+            }
+            if state.stage != ProposalStage::Approved {
+                return Err(illegal(
+                    event,
+                    format!("{proposal} has no sufficient verdict"),
+                ));
+            }
+            same_seal(event, state, *seal)?;
+            if record.at >= state.proposal.expires {
+                return Err(illegal(
+                    event,
+                    format!("the approval of {proposal} has expired"),
+                ));
+            }
+            state.stage = ProposalStage::Executing;
+            state.started_at = Some(record.at);
+            state.idempotency_key = Some(idempotency_key.clone());
+            incident.status = Status::Executing;
+        }
+        Event::ExecutionFinished {
+            proposal,
+            result,
+            says,
+            ..
+        } => {
+            let state = known(incident, event, proposal)?;
+            if state.stage != ProposalStage::Executing {
+                return Err(illegal(event, format!("{proposal} isn't being executed")));
+            }
+            state.stage = ProposalStage::Executed;
+            state.finished_at = Some(record.at);
+            state.result = Some(*result);
+            state.note = Some(says.clone());
+            if *result == ExecutionResult::Succeeded {
+                incident.status = Status::Verifying;
+            } else {
+                state.stage = ProposalStage::Checked;
+                settle(incident);
+            }
+            if *result == ExecutionResult::Unknown {
+                incident.person_needed = Some(says.clone());
+            }
+        }
+        Event::RecoveryChecked {
+            proposal,
+            recovery,
+            says,
+            evidence,
+        } => {
+            let state = known(incident, event, proposal)?;
+            if state.stage != ProposalStage::Executed {
+                return Err(illegal(
+                    event,
+                    format!("{proposal} has no execution to check"),
+                ));
+            }
+            if *recovery == Recovery::Recovered && evidence.is_empty() {
+                return Err(illegal(event, "recovered without evidence"));
+            }
+            state.stage = ProposalStage::Checked;
+            state.recovery = Some(*recovery);
+            state.note = Some(says.clone());
+            if !incident.status.is_over() {
+                settle(incident);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// After a proposal ended in some way: back to where the incident waits.
+fn settle(incident: &mut Incident) {
+    let any = |stage| incident.proposals.iter().any(|state| state.stage == stage);
+    incident.status = if any(ProposalStage::Executing) {
+        Status::Executing
+    } else if any(ProposalStage::Executed) {
+        Status::Verifying
+    } else if any(ProposalStage::Approved) {
+        Status::Approved
+    } else if any(ProposalStage::Pending) {
+        Status::AwaitingApproval
+    } else if incident.report.is_some() {
+        Status::Explained
+    } else {
+        Status::Open
+    };
+}
+
+fn known<'a>(
+    incident: &'a mut Incident,
+    event: &Event,
+    id: &str,
+) -> Result<&'a mut ProposalState, Illegal> {
+    incident
+        .proposals
+        .iter_mut()
+        .find(|state| state.proposal.id == id)
+        .ok_or_else(|| illegal(event, format!("there is no proposal {id}")))
+}
+
+fn pending<'a>(
+    incident: &'a mut Incident,
+    event: &Event,
+    id: &str,
+) -> Result<&'a mut ProposalState, Illegal> {
+    let state = known(incident, event, id)?;
+    match state.stage {
+        ProposalStage::Pending => Ok(state),
+        stage => Err(illegal(
+            event,
+            format!("{id} waits for no decision: it is {stage:?}").to_lowercase(),
+        )),
+    }
+}
+
+fn same_seal(event: &Event, state: &ProposalState, seal: Seal) -> Ruling {
+    if state.seal == seal {
+        Ok(())
+    } else {
+        let id = &state.proposal.id;
+        Err(illegal(
+            event,
+            format!("the seal isn't that of {id}: read it again"),
+        ))
+    }
+}

@@ -1,0 +1,13 @@
+//! What people are told about.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    Incident,
+    Report,
+    ApprovalWanted,
+    Outcome,
+    PersonNeeded,
+}

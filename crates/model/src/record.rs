@@ -1,0 +1,210 @@
+//! One line of an incident's history: who, when, what, after which line.
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::TargetState;
+use crate::actor::Actor;
+use crate::digest::Digest;
+use crate::evidence::Evidence;
+use crate::finding::{Finding, Relation};
+use crate::identity::IncidentId;
+use crate::notice::Topic;
+use crate::proposal::{Proposal, ProposalId, Seal};
+use crate::report::Report;
+use crate::severity::Severity;
+use crate::time::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Record {
+    pub incident: IncidentId,
+    /// From 1, without gaps.
+    pub seq: u64,
+    pub at: Timestamp,
+    pub actor: Actor,
+    /// The digest of the stored bytes of the record before; zeros before the first.
+    pub previous: Digest,
+    pub event: Event,
+}
+
+impl Record {
+    /// The journal's `_id`, and the key by which receivers know a notice again.
+    pub fn id(&self) -> String {
+        format!("{}:{}", self.incident, self.seq)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    Opened {
+        title: String,
+        severity: Severity,
+        severity_reason: String,
+        finding: Box<Finding>,
+    },
+    FindingAttached {
+        finding: Box<Finding>,
+        relation: Relation,
+        /// The relation in words.
+        reason: String,
+    },
+    SeverityChanged {
+        severity: Severity,
+        reason: String,
+    },
+    Acknowledged {
+        owner: String,
+        note: Option<String>,
+    },
+    NoteAdded {
+        text: String,
+    },
+    /// A claim that expires: who holds it works on the report.
+    InvestigationStarted {
+        claim: String,
+        until: Timestamp,
+    },
+    /// No report: what is known all the same, and what a person is asked.
+    InvestigationFailed {
+        claim: String,
+        reason: String,
+        known: String,
+    },
+    ReportRecorded {
+        claim: Option<String>,
+        report: Box<Report>,
+    },
+    Proposed {
+        proposal: Box<Proposal>,
+        seal: Seal,
+    },
+    /// Nothing could be proposed; the reason.
+    NothingToPropose {
+        reason: String,
+    },
+    Decided {
+        #[schema(value_type = String)]
+        proposal: ProposalId,
+        seal: Seal,
+        approve: bool,
+        reason: String,
+    },
+    /// Whether the decisions suffice under the policy.
+    VerdictReached {
+        #[schema(value_type = String)]
+        proposal: ProposalId,
+        seal: Seal,
+        sufficient: bool,
+        reason: String,
+    },
+    /// The approval counts no more: the target drifted, or it expired.
+    ApprovalVoided {
+        #[schema(value_type = String)]
+        proposal: ProposalId,
+        reason: String,
+        changed: Option<TargetState>,
+    },
+    /// Written before acting; never taken over.
+    ExecutionStarted {
+        #[schema(value_type = String)]
+        proposal: ProposalId,
+        seal: Seal,
+        idempotency_key: String,
+    },
+    ExecutionFinished {
+        #[schema(value_type = String)]
+        proposal: ProposalId,
+        result: ExecutionResult,
+        says: String,
+        target: Option<TargetState>,
+    },
+    RecoveryChecked {
+        #[schema(value_type = String)]
+        proposal: ProposalId,
+        recovery: Recovery,
+        says: String,
+        evidence: Vec<Evidence>,
+    },
+    Mitigated {
+        says: String,
+    },
+    Resolved {
+        says: String,
+        evidence: Option<Box<Evidence>>,
+    },
+    Reopened {
+        reason: String,
+        finding: Option<Box<Finding>>,
+    },
+    Closed {
+        r#as: ClosedAs,
+        reason: String,
+    },
+    PersonNeeded {
+        reason: String,
+    },
+    /// One notice went out, accepted by its receiver under `key`.
+    NoticeSent {
+        channel: String,
+        topic: Topic,
+        /// The record that the notice is about.
+        about: u64,
+        key: String,
+    },
+}
+
+impl Event {
+    /// The variant's name as it is stored.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::FindingAttached { .. } => "finding_attached",
+            Self::SeverityChanged { .. } => "severity_changed",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::NoteAdded { .. } => "note_added",
+            Self::InvestigationStarted { .. } => "investigation_started",
+            Self::InvestigationFailed { .. } => "investigation_failed",
+            Self::ReportRecorded { .. } => "report_recorded",
+            Self::Proposed { .. } => "proposed",
+            Self::NothingToPropose { .. } => "nothing_to_propose",
+            Self::Decided { .. } => "decided",
+            Self::VerdictReached { .. } => "verdict_reached",
+            Self::ApprovalVoided { .. } => "approval_voided",
+            Self::ExecutionStarted { .. } => "execution_started",
+            Self::ExecutionFinished { .. } => "execution_finished",
+            Self::RecoveryChecked { .. } => "recovery_checked",
+            Self::Mitigated { .. } => "mitigated",
+            Self::Resolved { .. } => "resolved",
+            Self::Reopened { .. } => "reopened",
+            Self::Closed { .. } => "closed",
+            Self::PersonNeeded { .. } => "person_needed",
+            Self::NoticeSent { .. } => "notice_sent",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ClosedAs {
+    FalseAlarm {},
+    Duplicate { of: IncidentId },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionResult {
+    Succeeded,
+    Failed,
+    /// Nobody can tell whether it happened: it is never run again, a person is asked.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Recovery {
+    Recovered,
+    NoEffect,
+    Worse,
+    /// No rows, low traffic, late data, or the query failed: never taken for health.
+    Unknown,
+}

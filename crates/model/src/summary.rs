@@ -1,0 +1,58 @@
+//! The projection of an incident: for lists and search, rebuilt at will, never decided from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::identity::IncidentId;
+use crate::incident::{Incident, ProposalStage, Status};
+use crate::severity::Severity;
+use crate::time::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Summary {
+    pub incident_id: IncidentId,
+    pub title: String,
+    pub status: Status,
+    pub severity: Severity,
+    #[serde(rename = "service.name")]
+    pub service: String,
+    pub rule: String,
+    pub owner: Option<String>,
+    pub opened_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub resolved_at: Option<Timestamp>,
+    pub findings: usize,
+    /// The first hypothesis in words, where there is a report.
+    pub cause: Option<String>,
+    pub confidence: Option<f64>,
+    pub proposals_pending: usize,
+    pub person_needed: Option<String>,
+    pub last_seq: u64,
+}
+
+impl From<&Incident> for Summary {
+    fn from(incident: &Incident) -> Self {
+        let first = incident.report.as_ref().and_then(|report| report.first());
+        Self {
+            incident_id: incident.id.clone(),
+            title: incident.title.clone(),
+            status: incident.status,
+            severity: incident.severity,
+            service: incident.service.clone(),
+            rule: incident.rule.clone(),
+            owner: incident.owner.clone(),
+            opened_at: incident.opened_at,
+            updated_at: incident.updated_at,
+            resolved_at: incident.resolved_at,
+            findings: incident.findings.len(),
+            cause: first.map(|hypothesis| hypothesis.says.clone()),
+            confidence: first.map(|hypothesis| hypothesis.confidence),
+            proposals_pending: incident
+                .proposals
+                .iter()
+                .filter(|state| state.stage == ProposalStage::Pending)
+                .count(),
+            person_needed: incident.person_needed.clone(),
+            last_seq: incident.last_seq,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Notifier: who should know, where, once?
+//!
+//! What is to be told is read from the journal, and what was told is recorded there, so a crash
+//! between the two sends the same notice again under the same key — the record's id — and the
+//! receiver knows it. The incident's history is the outbox; there is no other.
+//!
+//! Read first: [`outbox`] (pure), then [`stage`].
+
+pub mod outbox;
+pub mod stage;
+
+pub use stage::Notifier;

@@ -1,0 +1,251 @@
+//! What is still to be told. Pure.
+
+use std::collections::BTreeSet;
+
+use integrations::Notice;
+use model::{Event, ExecutionResult, Incident, Record, Recovery, Severity, Topic};
+use serde_json::{Value, json};
+
+/// The notices that a channel hasn't got yet, in the order of the records that they are about.
+pub fn due(incident: &Incident, records: &[Record], channel: &str) -> Vec<(u64, Notice)> {
+    let told: BTreeSet<u64> = records
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::NoticeSent {
+                channel: to, about, ..
+            } if to == channel => Some(*about),
+            _ => None,
+        })
+        .collect();
+    records
+        .iter()
+        .filter(|record| !told.contains(&record.seq))
+        .filter_map(|record| Some((record.seq, notice(incident, record)?)))
+        .collect()
+}
+
+/// The notice that a record calls for, if any.
+fn notice(incident: &Incident, record: &Record) -> Option<Notice> {
+    let (topic, says, details) = told(incident, record)?;
+    Some(Notice {
+        key: record.id(),
+        topic,
+        incident_id: incident.id.clone(),
+        text: format!("[{}] {}: {says}", shout(incident.severity), incident.id),
+        at: record.at.to_string(),
+        details,
+    })
+}
+
+fn shout(severity: Severity) -> String {
+    severity.name().to_uppercase()
+}
+
+fn told(incident: &Incident, record: &Record) -> Option<(Topic, String, Value)> {
+    let service = &incident.service;
+    Some(match &record.event {
+        Event::Opened { title, finding, .. } => {
+            let details = json!({ "service.name": service, "rule": finding.rule,
+                "observed": finding.observed, "threshold": finding.threshold, "unit": finding.unit });
+            (Topic::Incident, title.clone(), details)
+        }
+        Event::Reopened { reason, .. } => {
+            let says = format!("{service} is open again: {reason}");
+            (Topic::Incident, says, json!({ "service.name": service }))
+        }
+        Event::ReportRecorded { report, .. } => {
+            let confidence = report.first().map(|first| first.confidence);
+            let details =
+                json!({ "known": report.known, "confidence": confidence, "ask": report.ask });
+            (Topic::Report, report.conclusion.clone(), details)
+        }
+        Event::Proposed { proposal, seal } => {
+            let action = &proposal.action;
+            let says = format!(
+                "approval wanted: {} {} ({} risk)",
+                action.kind.name(),
+                action.target,
+                proposal.risk.name()
+            );
+            let details = json!({ "proposal": proposal.id, "seal": seal, "action": action,
+                "expires": proposal.expires, "why": proposal.why });
+            (Topic::ApprovalWanted, says, details)
+        }
+        Event::ExecutionFinished {
+            proposal,
+            result,
+            says,
+            ..
+        } if *result != ExecutionResult::Succeeded => {
+            let details = json!({ "proposal": proposal, "result": result });
+            (Topic::Outcome, format!("{proposal}: {says}"), details)
+        }
+        Event::RecoveryChecked {
+            proposal,
+            recovery,
+            says,
+            ..
+        } => {
+            let details = json!({ "proposal": proposal, "recovery": recovery });
+            let word = match recovery {
+                Recovery::Recovered => "recovered",
+                Recovery::NoEffect => "no effect",
+                Recovery::Worse => "worse",
+                Recovery::Unknown => "can't be told",
+            };
+            (
+                Topic::Outcome,
+                format!("{proposal}: {word}: {says}"),
+                details,
+            )
+        }
+        Event::Resolved { says, .. } => {
+            let says = format!("{service} resolved: {says}");
+            (Topic::Outcome, says, json!({ "service.name": service }))
+        }
+        Event::Closed { reason, .. } => {
+            let says = format!("{service} closed: {reason}");
+            (Topic::Outcome, says, json!({ "service.name": service }))
+        }
+        Event::PersonNeeded { reason } | Event::InvestigationFailed { reason, .. } => (
+            Topic::PersonNeeded,
+            reason.clone(),
+            json!({ "service.name": service }),
+        ),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::evidence::answer_digest;
+    use model::{
+        Actor, Agent, Digest, Evidence, Finding, IncidentId, Signal, Subject, Timestamp, Window,
+    };
+
+    fn finding() -> Finding {
+        let window = Window::new(Timestamp(0), Timestamp(60_000));
+        Finding {
+            rule: "error-rate".to_owned(),
+            subject: Subject::service("cart"),
+            tick: window.to,
+            window,
+            signal: Signal::ErrorRate,
+            observed: 0.2,
+            threshold: 0.05,
+            unit: "share".to_owned(),
+            held_against: "threshold".to_owned(),
+            requests: None,
+            since: None,
+            notes: Vec::new(),
+            evidence: Evidence {
+                id: "F1".to_owned(),
+                tool: "by hand".to_owned(),
+                query: "ROW a = 1".to_owned(),
+                parameters: Default::default(),
+                window,
+                asked_at: window.to,
+                says: "a fifth fails".to_owned(),
+                columns: Vec::new(),
+                rows: Vec::new(),
+                row_count: 0,
+                answer_digest: answer_digest(&[], &[]),
+            },
+        }
+    }
+
+    /// Opened, a note that nobody is told of, a person asked.
+    fn history() -> Vec<Record> {
+        let opened = Event::Opened {
+            title: "cart fails".to_owned(),
+            severity: Severity::Critical,
+            severity_reason: "by hand".to_owned(),
+            finding: Box::new(finding()),
+        };
+        let note = Event::NoteAdded {
+            text: "mine".to_owned(),
+        };
+        let asked = Event::PersonNeeded {
+            reason: "look at cart".to_owned(),
+        };
+        let mut records = Vec::new();
+        for event in [opened, note, asked] {
+            push(&mut records, event);
+        }
+        records
+    }
+
+    fn push(records: &mut Vec<Record>, event: Event) {
+        let seq = records.len() as u64 + 1;
+        let person = Actor::System {
+            subject: "s".to_owned(),
+            name: "s".to_owned(),
+        };
+        records.push(Record {
+            incident: IncidentId::derive("error-rate", "cart", Timestamp(0)),
+            seq,
+            at: Timestamp(seq as i64),
+            actor: match event {
+                Event::NoteAdded { .. } => person,
+                Event::Opened { .. } => Actor::agent(Agent::Sentinel),
+                Event::PersonNeeded { .. } => Actor::agent(Agent::Analyst),
+                _ => Actor::agent(Agent::Notifier),
+            },
+            previous: Digest::ZERO,
+            event,
+        });
+    }
+
+    fn keys(records: &[Record], channel: &str) -> Vec<String> {
+        let incident = Incident::fold(records).expect("legal");
+        let due = due(&incident, records, channel);
+        due.into_iter().map(|(_, notice)| notice.key).collect()
+    }
+
+    #[test]
+    fn what_was_told_to_one_channel_is_still_due_to_another() {
+        let mut records = history();
+        let ids = [records[0].id(), records[2].id()];
+        assert_eq!(
+            keys(&records, "chat"),
+            ids,
+            "in their order, each by its record's id"
+        );
+        push(
+            &mut records,
+            Event::NoticeSent {
+                channel: "chat".to_owned(),
+                topic: Topic::Incident,
+                about: 1,
+                key: ids[0].clone(),
+            },
+        );
+        assert_eq!(keys(&records, "chat"), ids[1..]);
+        assert_eq!(keys(&records, "pager"), ids);
+        push(
+            &mut records,
+            Event::NoticeSent {
+                channel: "chat".to_owned(),
+                topic: Topic::PersonNeeded,
+                about: 3,
+                key: ids[1].clone(),
+            },
+        );
+        assert!(
+            keys(&records, "chat").is_empty(),
+            "that a notice was sent is no news itself"
+        );
+    }
+
+    #[test]
+    fn the_text_begins_with_the_severity() {
+        let records = history();
+        let incident = Incident::fold(&records).expect("legal");
+        let (_, notice) = due(&incident, &records, "chat").remove(0);
+        assert_eq!(
+            notice.text,
+            format!("[CRITICAL] {}: cart fails", incident.id)
+        );
+    }
+}

@@ -1,0 +1,245 @@
+//! The shell: search, look at targets, propose.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use casework::{Casework, Error, Stage};
+use indexmap::IndexMap;
+use integrations::run::Runner;
+use model::proposal::Check;
+use model::{
+    Actor, Agent, Event, Finding, Incident, Proposal, Report, Runbook, Status, TargetState, Window,
+};
+use serde_json::Value;
+
+use crate::fusion::fuse;
+use crate::offer::{Candidate, MAX_OFFERED, candidates, search_text};
+use crate::parameters::fill;
+
+/// The agent.
+pub struct Resolver {
+    casework: Casework,
+    /// `None`: nothing can be executed here, so nothing is proposed, and a person is told.
+    runner: Option<Arc<dyn Runner>>,
+}
+
+impl Resolver {
+    pub fn new(casework: Casework, runner: Option<Arc<dyn Runner>>) -> Self {
+        Self { casework, runner }
+    }
+
+    /// Runbooks that fit the report, by words and by meaning, fused by rank.
+    async fn ranked(&self, report: &Report) -> Result<Vec<(Runbook, f64)>, Error> {
+        let text = search_text(report);
+        let now = self.casework.clock().now();
+        let window = Window::new(now, now);
+        let words = IndexMap::from([("text".to_owned(), Value::from(text.clone()))]);
+        let vector = store::embedding::embed(&text);
+        let meaning = IndexMap::from([("embedding".to_owned(), Value::from(vector))]);
+        let mut rankings = Vec::new();
+        for (tool, values) in [
+            ("search_runbooks_by_words", words),
+            ("search_runbooks_by_meaning", meaning),
+        ] {
+            match self.casework.ask(tool, window, values).await {
+                Ok(asked) => rankings.push(
+                    asked
+                        .rows
+                        .iter()
+                        .filter_map(|row| asked.text(row, "id").map(str::to_owned))
+                        .collect(),
+                ),
+                Err(error) => tracing::warn!(tool, %error, "a search for runbooks failed"),
+            }
+        }
+        let mut books: BTreeMap<String, Runbook> = self
+            .casework
+            .knowledge()
+            .runbooks()
+            .await?
+            .into_iter()
+            .map(|book| (book.id.clone(), book))
+            .collect();
+        Ok(fuse(&rankings)
+            .into_iter()
+            .filter_map(|(id, score)| Some((books.remove(&id)?, score)))
+            .collect())
+    }
+
+    async fn propose(&self, incident: &Incident, report: &Report) -> Result<(), Error> {
+        let Some(runner) = &self.runner else {
+            let reason = "no runner is configured: act by hand, the report says where".to_owned();
+            return self.nothing(incident, reason).await;
+        };
+        let ranked = self.ranked(report).await?;
+        let services = self.casework.knowledge().services().await?;
+        let mut targets: BTreeMap<String, Option<TargetState>> = BTreeMap::new();
+        let mut proposed = 0;
+        for candidate in candidates(report, &ranked, &services) {
+            if proposed == MAX_OFFERED {
+                break;
+            }
+            if !targets.contains_key(&candidate.target) {
+                let observed = self.observe(runner.as_ref(), &candidate.target).await;
+                targets.insert(candidate.target.clone(), observed);
+            }
+            let Some(Some(observed)) = targets.get(&candidate.target) else {
+                continue;
+            };
+            if self.offer(incident, report, &candidate, observed).await? {
+                proposed += 1;
+            }
+        }
+        if proposed == 0 {
+            let reason = "no runbook's action fits what was observed of the targets".to_owned();
+            return self.nothing(incident, reason).await;
+        }
+        Ok(())
+    }
+
+    async fn nothing(&self, incident: &Incident, reason: String) -> Result<(), Error> {
+        let actor = Actor::agent(Agent::Resolver);
+        let event = Event::NothingToPropose { reason };
+        self.casework.record(&incident.id, actor, event).await?;
+        Ok(())
+    }
+
+    async fn observe(&self, runner: &dyn Runner, target: &str) -> Option<TargetState> {
+        match runner.observe(target).await {
+            Ok(state) => {
+                let now = self.casework.clock().now();
+                Some(TargetState::new(target.to_owned(), state, now))
+            }
+            Err(error) => {
+                tracing::info!(target, %error, "not a target");
+                None
+            }
+        }
+    }
+
+    /// Records one proposal; false where its parameters can't be filled from what was observed.
+    async fn offer(
+        &self,
+        incident: &Incident,
+        report: &Report,
+        candidate: &Candidate,
+        observed: &TargetState,
+    ) -> Result<bool, Error> {
+        let hint = hint(candidate, report);
+        let Some(filled) = fill(candidate.kind, &candidate.target, &observed.state, &hint) else {
+            return Ok(false);
+        };
+        let policy = self.casework.policy();
+        let risk = policy.tier_of(candidate.kind);
+        let expires_ms = policy.approval_expires_s as i64 * 1000;
+        let hypothesis = &candidate.hypothesis;
+        let proposal = Proposal {
+            id: String::new(),
+            action: filled.action,
+            why: format!("{} {}", hypothesis.says, candidate.action.when),
+            risk,
+            risk_note: candidate.action.risk_note.clone(),
+            eta_s: candidate.action.eta_s,
+            undo: filled.undo,
+            check: check(&incident.findings[0]),
+            runbook: candidate.runbook.clone(),
+            hypothesis: Some(hypothesis.id.clone()),
+            evidence: hypothesis.supports.clone(),
+            observed: observed.clone(),
+            policy_version: policy.version(),
+            quorum: policy.quorum_of(risk),
+            expires: self.casework.clock().now().plus_ms(expires_ms),
+        };
+        let offer = |incident: &Incident| {
+            let known = incident.proposals.iter().any(|state| {
+                state.proposal.action == proposal.action
+                    && state.proposal.observed.revision == proposal.observed.revision
+            });
+            if known || incident.status.is_over() {
+                return None;
+            }
+            let proposal = Proposal {
+                id: incident.next_proposal_id(),
+                ..proposal.clone()
+            };
+            Some(Event::Proposed {
+                seal: proposal.seal(&incident.id),
+                proposal: Box::new(proposal),
+            })
+        };
+        let actor = Actor::agent(Agent::Resolver);
+        let written = self
+            .casework
+            .record_when(&incident.id, actor, offer)
+            .await?;
+        Ok(written.is_some())
+    }
+}
+
+/// Text that may name the flag or setting meant: the hypothesis and its evidence's rows.
+fn hint(candidate: &Candidate, report: &Report) -> String {
+    let hypothesis = &candidate.hypothesis;
+    let mut text = hypothesis.says.clone();
+    let Some(change) = &hypothesis.blamed_change else {
+        return text;
+    };
+    for evidence in &report.evidence {
+        for row in &evidence.rows {
+            if row.iter().any(|cell| cell.as_str() == Some(change)) {
+                for cell in row.iter().filter_map(Value::as_str) {
+                    text.push(' ');
+                    text.push_str(cell);
+                }
+            }
+        }
+    }
+    text
+}
+
+/// The query that raised the alarm, to the letter.
+fn check(finding: &Finding) -> Check {
+    Check {
+        tool: finding.evidence.tool.clone(),
+        query: finding.evidence.query.clone(),
+        parameters: finding.evidence.parameters.clone(),
+        says: format!(
+            "{} of {} is at most {:.4} {}",
+            finding.rule, finding.subject, finding.threshold, finding.unit
+        ),
+    }
+}
+
+#[async_trait]
+impl Stage for Resolver {
+    fn name(&self) -> &'static str {
+        Agent::Resolver.name()
+    }
+
+    async fn look(&self, incident: Incident) -> Result<(), Error> {
+        let waits = incident.status == Status::Explained
+            && incident.nothing_to_propose.is_none()
+            && incident.proposals.is_empty();
+        // After a reopening, what was offered before is void: offer anew.
+        let offered_before_reopening = incident.status == Status::Explained
+            && incident.reopened > 0
+            && incident.nothing_to_propose.is_none()
+            && incident.proposals.iter().all(|state| {
+                state.proposal.observed.observed_at < incident_opened_again(&incident)
+            });
+        match &incident.report {
+            Some(report) if waits || offered_before_reopening => {
+                self.propose(&incident, report).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// When the present course of the incident began: the last finding's tick at the latest.
+fn incident_opened_again(incident: &Incident) -> model::Timestamp {
+    incident
+        .findings
+        .last()
+        .map_or(incident.opened_at, |finding| finding.tick)
+}

@@ -1,0 +1,186 @@
+//! What belongs together: one failure, one incident. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use model::{Incident, Relation, Timestamp};
+
+/// Calls between two services for their troubles to be one failure.
+pub const MAX_HOPS: usize = 4;
+/// A finding joins an incident whose last finding is at most this old.
+pub const JOINS_WITHIN_MS: i64 = 30 * 60 * 1000;
+
+/// Who calls whom.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Topology {
+    calls: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Topology {
+    pub fn add(&mut self, caller: &str, callee: &str) {
+        if caller != callee {
+            self.calls
+                .entry(caller.to_owned())
+                .or_default()
+                .insert(callee.to_owned());
+        }
+    }
+
+    pub fn callees(&self, service: &str) -> impl Iterator<Item = &String> {
+        self.calls.get(service).into_iter().flatten()
+    }
+
+    /// The shortest way from `from` to `to` along calls in one direction, both ends included.
+    pub fn path(&self, from: &str, to: &str) -> Option<Vec<String>> {
+        let mut came_from: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut queue = VecDeque::from([(from, 0)]);
+        while let Some((at, hops)) = queue.pop_front() {
+            if at == to {
+                let mut path = vec![at.to_owned()];
+                let mut step = at;
+                while let Some(before) = came_from.get(step) {
+                    path.push((*before).to_owned());
+                    step = before;
+                }
+                path.reverse();
+                return Some(path);
+            }
+            if hops == MAX_HOPS {
+                continue;
+            }
+            for next in self.callees(at) {
+                if next != from && !came_from.contains_key(next.as_str()) {
+                    came_from.insert(next, at);
+                    queue.push_back((next, hops + 1));
+                }
+            }
+        }
+        None
+    }
+
+    /// A service that both call, or that calls both: two symptoms of one cause often have no
+    /// path between them.
+    pub fn meets(&self, a: &str, b: &str) -> Option<Vec<String>> {
+        let nodes: BTreeSet<&String> = self
+            .calls
+            .iter()
+            .flat_map(|(caller, callees)| std::iter::once(caller).chain(callees))
+            .collect();
+        let below = nodes.iter().filter_map(|node| {
+            let left = self.path(a, node)?;
+            let mut right = self.path(b, node)?;
+            right.reverse();
+            Some(left.into_iter().chain(right.into_iter().skip(1)).collect())
+        });
+        below.min_by_key(|path: &Vec<String>| (path.len(), path.clone()))
+    }
+}
+
+/// Where a finding goes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Placement {
+    New,
+    /// Index into the incidents, why, and in words.
+    Joins {
+        incident: usize,
+        relation: Relation,
+        reason: String,
+    },
+}
+
+/// Looks for the incident that a finding of `service` at `tick` belongs to. Findings of the same
+/// rule and subject are not asked about here: they are found by their derived id.
+pub fn place(
+    service: &str,
+    tick: Timestamp,
+    incidents: &[Incident],
+    topology: &Topology,
+) -> Placement {
+    let fresh = |incident: &Incident| {
+        let last = incident.findings.iter().map(|finding| finding.tick).max();
+        !incident.status.is_over()
+            && last.is_some_and(|last| (tick.ms() - last.ms()).abs() <= JOINS_WITHIN_MS)
+    };
+    let mut best: Option<(usize, Placement)> = None;
+    for (index, incident) in incidents.iter().enumerate().filter(|(_, i)| fresh(i)) {
+        let subjects: BTreeSet<&str> = incident
+            .findings
+            .iter()
+            .map(|finding| finding.subject.service.as_str())
+            .collect();
+        for subject in subjects {
+            let Some((hops, relation, reason)) = related(service, subject, topology) else {
+                continue;
+            };
+            if best.as_ref().is_none_or(|(known, _)| hops < *known) {
+                let joins = Placement::Joins {
+                    incident: index,
+                    relation,
+                    reason,
+                };
+                best = Some((hops, joins));
+            }
+        }
+    }
+    best.map_or(Placement::New, |(_, placement)| placement)
+}
+
+fn related(service: &str, subject: &str, topology: &Topology) -> Option<(usize, Relation, String)> {
+    if service == subject {
+        let reason = format!("another signal of {service}, which the incident is about");
+        return Some((0, Relation::SameService {}, reason));
+    }
+    let down = topology.path(service, subject);
+    let up = || {
+        topology.path(subject, service).map(|mut path| {
+            path.reverse();
+            path
+        })
+    };
+    if let Some(path) = down.or_else(up) {
+        let reason = format!("on one path of calls: {}", path.join(" – "));
+        return Some((path.len() - 1, Relation::CallGraph { path }, reason));
+    }
+    let path = topology.meets(service, subject)?;
+    let reason = format!("both call the same service: {}", path.join(" – "));
+    // Weaker than a direct path of the same length.
+    Some((path.len() + MAX_HOPS, Relation::CallGraph { path }, reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shop() -> Topology {
+        let mut topology = Topology::default();
+        for (caller, callee) in [
+            ("web", "cart"),
+            ("web", "pay"),
+            ("cart", "db"),
+            ("pay", "bank"),
+            ("lone", "disk"),
+        ] {
+            topology.add(caller, callee);
+        }
+        topology
+    }
+
+    #[test]
+    fn paths_follow_calls() {
+        let shop = shop();
+        assert_eq!(
+            shop.path("web", "db"),
+            Some(vec!["web".into(), "cart".into(), "db".into()])
+        );
+        assert_eq!(shop.path("db", "web"), None);
+        assert_eq!(shop.path("web", "disk"), None);
+    }
+
+    #[test]
+    fn a_callers_trouble_joins_and_a_strangers_does_not() {
+        let shop = shop();
+        assert!(related("web", "db", &shop).is_some());
+        assert!(related("db", "web", &shop).is_some());
+        assert!(related("lone", "db", &shop).is_none());
+        assert_eq!(related("pay", "pay", &shop).map(|found| found.0), Some(0));
+    }
+}

@@ -1,0 +1,84 @@
+//! What is known is added or replaced by its key.
+
+use model::{Role, Runbook, Scope, Service, Timestamp};
+
+use crate::{Error, Knowledge, SavedToken};
+
+pub async fn services_are_replaced_by_name(store: &impl Knowledge) {
+    let service = |name: &str, team: &str| Service {
+        name: name.to_owned(),
+        team: Some(team.to_owned()),
+        criticality: Some(1),
+        on_call: None,
+        depends_on: vec!["db".to_owned()],
+    };
+    for (name, team) in [("b", "old"), ("a", "web"), ("b", "new")] {
+        store
+            .put_service(&service(name, team))
+            .await
+            .expect("is stored");
+    }
+    let expected = vec![service("a", "web"), service("b", "new")];
+    assert_eq!(store.services().await.expect("reads"), expected, "by name");
+}
+
+pub async fn runbooks_are_replaced_by_id(store: &impl Knowledge) {
+    let runbook = |id: &str, title: &str| Runbook {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        summary: "Connections run out.".to_owned(),
+        signals: Vec::new(),
+        symptoms: vec!["timeout".to_owned()],
+        content: "# Look at the pool".to_owned(),
+        actions: Vec::new(),
+    };
+    for (id, title) in [("pool", "Old"), ("disk", "Disk"), ("pool", "New")] {
+        store
+            .put_runbook(&runbook(id, title))
+            .await
+            .expect("is stored");
+    }
+    let expected = vec![runbook("disk", "Disk"), runbook("pool", "New")];
+    assert_eq!(store.runbooks().await.expect("reads"), expected, "by id");
+}
+
+pub async fn tokens_are_found_by_hash_and_revoked_once(store: &impl Knowledge) {
+    let token = SavedToken {
+        id: "t1".to_owned(),
+        hash: "ab".repeat(32),
+        name: "laptop".to_owned(),
+        role: Role::Responder,
+        scopes: vec![Scope::IncidentsRead],
+        person: true,
+        created_at: Timestamp(1),
+        expires_at: Some(Timestamp(9)),
+        revoked_at: None,
+    };
+    store.put_token(&token).await.expect("is stored");
+    assert_eq!(
+        store.token(&token.hash).await.expect("reads"),
+        Some(token.clone())
+    );
+    assert_eq!(store.token("cd").await.expect("reads"), None);
+    store
+        .revoke_token("t1", Timestamp(5))
+        .await
+        .expect("is revoked");
+    store
+        .revoke_token("t1", Timestamp(7))
+        .await
+        .expect("is revoked already");
+    let revoked = store
+        .token(&token.hash)
+        .await
+        .expect("reads")
+        .expect("is kept");
+    assert_eq!(
+        revoked.revoked_at,
+        Some(Timestamp(5)),
+        "the first time stands"
+    );
+    let unknown = store.revoke_token("t2", Timestamp(5)).await;
+    assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
+    assert_eq!(store.tokens().await.expect("reads").len(), 1);
+}

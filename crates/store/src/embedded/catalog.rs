@@ -1,0 +1,173 @@
+//! What the engine is given for one query: every index, as it is when the query begins.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use esql::{Catalog, Index, IndexMode};
+
+use super::database::Database;
+use super::engine::{Engine, IndexSnapshot};
+use super::scan::IndexTable;
+use super::tables;
+use crate::error::Error;
+
+/// One snapshot: all indices of one query are of one moment.
+pub struct Snapshot {
+    engine: Arc<Engine>,
+    database: Database,
+    telemetry: Vec<IndexSnapshot>,
+}
+
+impl Snapshot {
+    pub fn new(engine: &Arc<Engine>) -> Self {
+        Self {
+            engine: engine.clone(),
+            database: engine.database.clone(),
+            telemetry: engine.snapshot(|_| true),
+        }
+    }
+
+    /// As [`Snapshot::new`], of the indices that the pattern names alone.
+    pub fn only(engine: &Arc<Engine>, pattern: &Pattern) -> Self {
+        Self {
+            engine: engine.clone(),
+            database: engine.database.clone(),
+            telemetry: engine.snapshot(|name| pattern.names(name)),
+        }
+    }
+
+    /// The indices that the pattern names, sorted by name.
+    pub async fn matching(&self, pattern: &str) -> Result<Vec<Index>, Error> {
+        let names = Pattern::new(pattern);
+        let wanted = names.clone();
+        let mut found = if names.may_name_tables() {
+            self.database
+                .call(move |connection| tables::indices(connection, |name| wanted.names(name)))
+                .await?
+        } else {
+            Vec::new()
+        };
+        for index in &self.telemetry {
+            if names.names(&index.name) && !found.iter().any(|other| other.name == index.name) {
+                found.push(self.index(index));
+            }
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    fn index(&self, index: &IndexSnapshot) -> Index {
+        let mut fields: Vec<esql::Field> = index.fields.iter().map(|field| field.esql()).collect();
+        fields.sort_by(|a, b| a.name.cmp(&b.name));
+        let mode = if index.name.starts_with(tables::LOOKUP_PREFIX) {
+            IndexMode::Lookup
+        } else {
+            IndexMode::Standard
+        };
+        Index {
+            name: index.name.clone(),
+            mode,
+            fields,
+            table: Arc::new(IndexTable::new(self.engine.clone(), index.clone())),
+        }
+    }
+}
+
+#[async_trait]
+impl Catalog for Snapshot {
+    async fn indices(&self, pattern: &str) -> Result<Vec<Index>, esql::Error> {
+        self.matching(pattern).await.map_err(|error| match error {
+            Error::Query(error) => error,
+            other => esql::Error::Internal(other.to_string()),
+        })
+    }
+}
+
+/// Names and wildcards, separated by commas; `-` before one takes it out again.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    parts: Vec<(bool, String)>,
+}
+
+impl Pattern {
+    pub fn new(text: &str) -> Self {
+        let parts = text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
+        Self {
+            parts: parts
+                .enumerate()
+                .map(|(place, part)| match part.strip_prefix('-') {
+                    Some(rest) if place > 0 => (false, rest.to_owned()),
+                    _ => (true, part.to_owned()),
+                })
+                .collect(),
+        }
+    }
+
+    pub fn names(&self, index: &str) -> bool {
+        let mut named = false;
+        for (take, part) in &self.parts {
+            if like(part.as_bytes(), index.as_bytes()) {
+                named = *take;
+            }
+        }
+        named
+    }
+
+    /// Whether SQLite is worth asking.
+    fn may_name_tables(&self) -> bool {
+        let ours = [tables::INCIDENTS, tables::RUNBOOKS, tables::SERVICES];
+        ours.iter().any(|name| self.names(name))
+            || self.parts.iter().any(|(take, part)| {
+                let before = part.split('*').next().unwrap_or_default();
+                *take
+                    && (part.starts_with(tables::JOURNAL_PREFIX)
+                        || (before.len() < part.len()
+                            && tables::JOURNAL_PREFIX.starts_with(before)))
+            })
+    }
+}
+
+/// `*` stands for any characters.
+fn like(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        if pattern.get(p) == Some(&b'*') {
+            star = Some((p, n));
+            p += 1;
+        } else if pattern.get(p) == Some(&name[n]) {
+            p += 1;
+            n += 1;
+        } else if let Some((place, from)) = star {
+            star = Some((place, from + 1));
+            p = place + 1;
+            n = from + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|&byte| byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_name_indices() {
+        let names = |pattern: &str, index: &str| Pattern::new(pattern).names(index);
+        assert!(names("metrics-*", "metrics-system"));
+        assert!(names("metrics-*,logs-*", "logs-a"));
+        assert!(!names("metrics-*", "logs-a"));
+        assert!(!names("*,-logs-*", "logs-a"));
+        assert!(names("*", "incidents"));
+        assert!(names("a*b*c", "a-b-b-c"));
+        assert!(!names("a*b*c", "a-b-b"));
+        assert!(Pattern::new("agent-*").may_name_tables());
+        assert!(Pattern::new("agent-audit-2026.11").may_name_tables());
+        assert!(!Pattern::new("metrics-*").may_name_tables());
+    }
+}

@@ -1,0 +1,161 @@
+//! From documents to columns: before anything is stored.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType as Arrow, Field, Schema};
+
+use super::columns::Column;
+use super::document::{self, Leaves, Refusal};
+use super::mapping::Mapping;
+use super::segment::ID;
+use crate::telemetry::{Document, Operation};
+
+/// Bytes of text that the columns of one batch may hold: an Arrow array addresses 2 GiB.
+pub const MAX_TEXT_BYTES: usize = 1 << 29;
+
+/// The longest `_id`, in bytes, as in Elasticsearch.
+const MAX_ID_BYTES: usize = 512;
+
+/// The longest name of an index, in bytes, as in Elasticsearch.
+const MAX_NAME_BYTES: usize = 255;
+
+/// A row that may be stored, if its id allows it.
+#[derive(Debug)]
+pub struct Candidate {
+    /// Its place in the caller's batch.
+    pub place: usize,
+    pub operation: Operation,
+    pub id: String,
+    /// The sender gave the id: it may exist.
+    pub given: bool,
+}
+
+/// The documents of one index as columns; row by row beside `candidates`.
+#[derive(Debug)]
+pub struct Prepared {
+    pub index: String,
+    pub candidates: Vec<Candidate>,
+    pub batch: RecordBatch,
+}
+
+/// Reads the documents of one index. Refused ones are told by place.
+pub fn prepare(
+    index: &str,
+    mapping: &mut Mapping,
+    documents: Vec<(usize, Document)>,
+    mut new_id: impl FnMut() -> String,
+) -> (Prepared, Vec<(usize, Refusal)>) {
+    let mut columns: HashMap<usize, Column> = HashMap::new();
+    let mut candidates = Vec::with_capacity(documents.len());
+    let mut refusals = Vec::new();
+    let mut leaves = Leaves::new();
+    for (place, document) in documents {
+        let given = document.id.is_some();
+        let id = document.id.unwrap_or_else(&mut new_id);
+        let outcome =
+            check_id(&id).and_then(|()| document::read(mapping, &id, document.source, &mut leaves));
+        if let Err(refusal) = outcome {
+            refusals.push((place, refusal));
+            continue;
+        }
+        let row = candidates.len();
+        for (field, value) in &leaves {
+            columns
+                .entry(*field)
+                .or_insert_with(|| Column::new(mapping.field(*field).data_type))
+                .push(row, value);
+        }
+        candidates.push(Candidate {
+            place,
+            operation: document.operation,
+            id,
+            given,
+        });
+    }
+    let batch = assemble(mapping, columns, &candidates);
+    let prepared = Prepared {
+        index: index.to_owned(),
+        candidates,
+        batch,
+    };
+    (prepared, refusals)
+}
+
+fn check_id(id: &str) -> Result<(), Refusal> {
+    let wrong = |reason: String| {
+        Err(Refusal {
+            kind: "illegal_argument_exception",
+            reason,
+        })
+    };
+    if id.is_empty() {
+        return wrong("if _id is specified it must not be empty".to_owned());
+    }
+    if id.len() > MAX_ID_BYTES {
+        return wrong(format!(
+            "id is too long, must be no longer than {MAX_ID_BYTES} bytes but was: {}",
+            id.len()
+        ));
+    }
+    Ok(())
+}
+
+fn assemble(
+    mapping: &mut Mapping,
+    columns: HashMap<usize, Column>,
+    candidates: &[Candidate],
+) -> RecordBatch {
+    let rows = candidates.len();
+    let ids: StringArray = candidates.iter().map(|row| Some(row.id.as_str())).collect();
+    let mut fields = vec![Field::new(ID, Arrow::Utf8, true)];
+    let mut arrays: Vec<ArrayRef> = vec![Arc::new(ids)];
+    let mut columns: Vec<(usize, Column)> = columns.into_iter().collect();
+    columns.sort_by_key(|(place, _)| *place);
+    for (place, column) in columns {
+        let array = column.finish(rows);
+        if matches!(array.data_type(), Arrow::List(_)) {
+            mapping.mark_several(place);
+        }
+        fields.push(Field::new(
+            &mapping.field(place).name,
+            array.data_type().clone(),
+            true,
+        ));
+        arrays.push(array);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .expect("every column was finished at the number of candidates")
+}
+
+/// Elasticsearch's rules for an index name.
+pub fn check_name(name: &str) -> Result<(), Refusal> {
+    let wrong = |what: &str| {
+        Err(Refusal {
+            kind: "invalid_index_name_exception",
+            reason: format!("Invalid index name [{name}], {what}"),
+        })
+    };
+    if name.is_empty() {
+        return wrong("must not be empty");
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return wrong("index name is too long");
+    }
+    if name.starts_with(['_', '-', '+']) || name == "." || name == ".." {
+        return wrong("must not start with '_', '-' or '+'");
+    }
+    if name
+        .chars()
+        .any(|c| c.is_control() || " \"*\\<|,>/?#:".contains(c))
+    {
+        return wrong(
+            "must not contain the following characters [' ','\"','*','\\','<','|',',','>','/','?','#',':']",
+        );
+    }
+    if name.chars().any(char::is_uppercase) {
+        return wrong("must be lowercase");
+    }
+    Ok(())
+}

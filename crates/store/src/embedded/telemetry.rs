@@ -1,0 +1,305 @@
+//! Documents in, ES|QL out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use model::{Service, Timestamp};
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+
+use super::Embedded;
+use super::catalog::{Pattern, Snapshot};
+use super::database::blocking;
+use super::document::PARSING;
+use super::engine::{Engine, MAX_INDICES, lock};
+use super::intake::{self, MAX_TEXT_BYTES, Prepared};
+use super::knowledge::put_services;
+use super::tables::{self, SERVICES};
+use super::writer::{Command, Placed, ended};
+use crate::error::Error;
+use crate::telemetry::{Document, ItemResult, MAX_BATCH, Telemetry};
+
+/// Documents of one index of a batch, by their place in it.
+type ByIndex = BTreeMap<String, Vec<(usize, Document)>>;
+
+#[async_trait]
+impl Telemetry for Embedded {
+    async fn ingest(&self, documents: Vec<Document>) -> Result<Vec<ItemResult>, Error> {
+        self.writable()?;
+        if documents.len() > MAX_BATCH {
+            return Err(Error::Refused(format!(
+                "a batch of {} documents is over the limit of {MAX_BATCH}; send smaller ones",
+                documents.len()
+            )));
+        }
+        let count = documents.len();
+        let mut placed = Placed::with_capacity(count);
+        let mut by_index = sort_out(documents, &mut placed);
+        if let Some(services) = by_index.remove(SERVICES) {
+            self.store_services(services, &mut placed).await?;
+        }
+        if !by_index.is_empty() {
+            let engine = self.inner.engine.clone();
+            let (batches, refused) = blocking(move || prepare(&engine, by_index)).await?;
+            placed.extend(refused);
+            placed.extend(self.store(batches).await?);
+        }
+        placed.sort_by_key(|(place, _)| *place);
+        debug_assert_eq!(placed.len(), count, "one result a document");
+        Ok(placed.into_iter().map(|(_, result)| result).collect())
+    }
+
+    async fn query(&self, request: &esql::Request) -> Result<esql::Answer, Error> {
+        let damaged = self.inner.engine.notes().damaged.len();
+        let snapshot = Snapshot::new(&self.inner.engine);
+        let mut answer = esql::run(request, &snapshot).await?;
+        // Damage that this query met: its answer lacks documents, and says so.
+        let met = self
+            .inner
+            .engine
+            .notes()
+            .damaged
+            .iter()
+            .skip(damaged)
+            .cloned()
+            .collect::<Vec<_>>();
+        answer.warnings.extend(
+            met.into_iter()
+                .map(|what| format!("the answer lacks documents: {what}")),
+        );
+        Ok(answer)
+    }
+
+    async fn fields(&self, pattern: &str) -> Result<Vec<esql::Field>, Error> {
+        let snapshot = Snapshot::only(&self.inner.engine, &Pattern::new(pattern));
+        let indices = snapshot.matching(pattern).await?;
+        let mut fields: Vec<esql::Field> =
+            indices.into_iter().flat_map(|index| index.fields).collect();
+        fields.sort_by(|a, b| a.name.cmp(&b.name));
+        fields.dedup_by(|a, b| a.name == b.name);
+        Ok(fields)
+    }
+
+    async fn newest(&self, pattern: &str) -> Result<Option<Timestamp>, Error> {
+        let pattern = Pattern::new(pattern);
+        let state = self.inner.engine.state();
+        let matching = state.indices.iter().filter(|(name, _)| pattern.names(name));
+        let spans = matching.flat_map(|(_, index)| {
+            let memory = [
+                index.active.span_ms(),
+                index.frozen.as_ref().and_then(|rows| rows.span_ms()),
+            ];
+            memory
+                .into_iter()
+                .chain(index.segments.iter().map(|segment| segment.row.span_ms))
+        });
+        Ok(spans.flatten().map(|(_, newest)| Timestamp(newest)).max())
+    }
+}
+
+impl Embedded {
+    /// The catalog of one moment: for those who run the engine themselves.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::new(&self.inner.engine)
+    }
+
+    /// The names of all indices that match, sorted.
+    pub async fn index_names(&self, pattern: &str) -> Result<Vec<String>, Error> {
+        let indices = Snapshot::new(&self.inner.engine).matching(pattern).await?;
+        Ok(indices.into_iter().map(|index| index.name).collect())
+    }
+
+    async fn store(&self, batches: Vec<Prepared>) -> Result<Placed, Error> {
+        if batches.is_empty() {
+            return Ok(Placed::new());
+        }
+        let (answer, stored) = oneshot::channel();
+        self.sender()?
+            .send(Command::Store { batches, answer })
+            .await
+            .map_err(|_| ended())?;
+        stored.await.map_err(|_| ended())?
+    }
+
+    async fn store_services(
+        &self,
+        documents: Vec<(usize, Document)>,
+        placed: &mut Placed,
+    ) -> Result<(), Error> {
+        let mut services = Vec::new();
+        let mut places = Vec::new();
+        for (place, document) in documents {
+            match service(&document.source) {
+                Ok(service) => {
+                    places.push((place, service.name.clone()));
+                    services.push(service);
+                }
+                Err(reason) => placed.push((
+                    place,
+                    ItemResult::Refused {
+                        kind: PARSING,
+                        reason,
+                    },
+                )),
+            }
+        }
+        let known = self
+            .inner
+            .database
+            .call(move |connection| put_services(connection, &services))
+            .await?;
+        for ((place, id), known) in places.into_iter().zip(known) {
+            let result = if known {
+                ItemResult::Updated { id }
+            } else {
+                ItemResult::Created { id }
+            };
+            placed.push((place, result));
+        }
+        Ok(())
+    }
+}
+
+/// By index; what no index may take is refused at once.
+fn sort_out(documents: Vec<Document>, placed: &mut Placed) -> ByIndex {
+    let mut by_index = ByIndex::new();
+    for (place, document) in documents.into_iter().enumerate() {
+        if let Some(known) = by_index.get_mut(&document.index) {
+            known.push((place, document));
+            continue;
+        }
+        let refusal = if tables::is_ours(&document.index) {
+            Some((
+                "security_exception",
+                format!("index [{}] is written by DataPulse itself", document.index),
+            ))
+        } else {
+            intake::check_name(&document.index)
+                .err()
+                .map(|refusal| (refusal.kind, refusal.reason))
+        };
+        match refusal {
+            Some((kind, reason)) => placed.push((place, ItemResult::Refused { kind, reason })),
+            None => by_index
+                .entry(document.index.clone())
+                .or_default()
+                .push((place, document)),
+        }
+    }
+    by_index
+}
+
+fn prepare(engine: &Arc<Engine>, by_index: ByIndex) -> Result<(Vec<Prepared>, Placed), Error> {
+    let bytes: usize = by_index
+        .values()
+        .flatten()
+        .map(|(_, document)| {
+            document
+                .source
+                .iter()
+                .map(|(_, value)| text_bytes(value))
+                .sum::<usize>()
+        })
+        .sum();
+    if bytes > MAX_TEXT_BYTES {
+        return Err(Error::Refused(format!(
+            "a batch with {bytes} bytes of text is over the limit of {MAX_TEXT_BYTES}; send smaller ones"
+        )));
+    }
+    let mut batches = Vec::new();
+    let mut refused = Placed::new();
+    for (index, documents) in by_index {
+        let Some(mapping) = engine.mapping_or_new(&index) else {
+            let reason =
+                format!("the store has {MAX_INDICES} indices already, [{index}] can't be added");
+            refused.extend(documents.into_iter().map(|(place, _)| {
+                let result = ItemResult::Refused {
+                    kind: "validation_exception",
+                    reason: reason.clone(),
+                };
+                (place, result)
+            }));
+            continue;
+        };
+        let (prepared, refusals) =
+            intake::prepare(&index, &mut lock(&mapping), documents, || engine.new_id());
+        refused.extend(refusals.into_iter().map(|(place, refusal)| {
+            (
+                place,
+                ItemResult::Refused {
+                    kind: refusal.kind,
+                    reason: refusal.reason,
+                },
+            )
+        }));
+        if !prepared.candidates.is_empty() {
+            batches.push(prepared);
+        }
+    }
+    Ok((batches, refused))
+}
+
+/// Bytes of all strings of a value.
+fn text_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(text_bytes).sum(),
+        Value::Object(object) => object.iter().map(|(_, value)| text_bytes(value)).sum(),
+        _ => 0,
+    }
+}
+
+/// A document of `lookup-services`, nested or flat.
+fn service(source: &Map<String, Value>) -> Result<Service, String> {
+    let nested = source
+        .get("service")
+        .and_then(|service| service.get("name"));
+    let name = source
+        .get("service.name")
+        .or(nested)
+        .and_then(Value::as_str)
+        .filter(|name| !name.is_empty())
+        .ok_or(
+            "failed to parse: [service.name] is missing: it is what services are looked up by",
+        )?;
+    let unfit = |field: &str, kind: &str, value: &Value| {
+        format!(
+            "failed to parse field [{field}] of type [{kind}] in document with id '{name}'. Preview of field's value: '{value}'"
+        )
+    };
+    let word = |field: &str| match source.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(unfit(field, "keyword", other)),
+    };
+    let criticality = match source.get("criticality") {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            let number = match value {
+                Value::String(text) => text.trim().parse::<u8>().ok(),
+                other => other.as_u64().and_then(|number| u8::try_from(number).ok()),
+            };
+            Some(number.ok_or_else(|| unfit("criticality", "integer", value))?)
+        }
+    };
+    let depends_on = match source.get("depends_on") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::String(one)) => vec![one.clone()],
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| match item {
+                Value::String(text) => Ok(text.clone()),
+                other => Err(unfit("depends_on", "keyword", other)),
+            })
+            .collect::<Result<_, _>>()?,
+        Some(other) => return Err(unfit("depends_on", "keyword", other)),
+    };
+    Ok(Service {
+        name: name.to_owned(),
+        team: word("team")?,
+        criticality,
+        on_call: word("on_call")?,
+        depends_on,
+    })
+}

@@ -1,0 +1,50 @@
+//! Knowledge: services, runbooks, and the hashed tokens of those who may ask.
+
+use async_trait::async_trait;
+use model::{Role, Runbook, Scope, Service, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+#[async_trait]
+pub trait Knowledge: Send + Sync {
+    /// All services of `lookup-services`, by name.
+    async fn services(&self) -> Result<Vec<Service>, Error>;
+
+    /// Adds or replaces.
+    async fn put_service(&self, service: &Service) -> Result<(), Error>;
+
+    /// All runbooks, by id.
+    async fn runbooks(&self) -> Result<Vec<Runbook>, Error>;
+
+    /// Adds or replaces, with its embedding.
+    async fn put_runbook(&self, runbook: &Runbook) -> Result<(), Error>;
+
+    /// Adds a token; only its hash is kept.
+    async fn put_token(&self, token: &SavedToken) -> Result<(), Error>;
+
+    /// By the hash of the secret; revoked and expired ones too, so that the caller can say which.
+    async fn token(&self, hash: &str) -> Result<Option<SavedToken>, Error>;
+
+    async fn tokens(&self) -> Result<Vec<SavedToken>, Error>;
+
+    /// [`Error::NotFound`] where there is no such id.
+    async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<(), Error>;
+}
+
+/// A token as it is kept: never its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedToken {
+    pub id: String,
+    /// SHA-256 of the secret, hexadecimal.
+    pub hash: String,
+    pub name: String,
+    pub role: Role,
+    /// At most the role's.
+    pub scopes: Vec<Scope>,
+    /// True: its bearer is a person, whose decisions count; false: a machine.
+    pub person: bool,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}

@@ -1,0 +1,66 @@
+//! Telemetry: documents in, ES|QL out.
+
+use async_trait::async_trait;
+use model::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+
+/// Documents of one call to [`Telemetry::ingest`] at most.
+pub const MAX_BATCH: usize = 50_000;
+
+#[async_trait]
+pub trait Telemetry: Send + Sync {
+    /// Stores documents; durable and visible to queries when this returns. One result a
+    /// document, in order. [`Error::Unavailable`]: nothing of the batch was stored.
+    async fn ingest(&self, documents: Vec<Document>) -> Result<Vec<ItemResult>, Error>;
+
+    /// Runs one ES|QL request over one snapshot.
+    async fn query(&self, request: &esql::Request) -> Result<esql::Answer, Error>;
+
+    /// The fields of all indices that match the pattern, by name, without doubles.
+    async fn fields(&self, pattern: &str) -> Result<Vec<esql::Field>, Error>;
+
+    /// The largest `@timestamp` of the indices that match; `None` where they hold nothing.
+    async fn newest(&self, pattern: &str) -> Result<Option<Timestamp>, Error>;
+}
+
+/// One document to store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    pub index: String,
+    pub operation: Operation,
+    /// Given by the sender, or made here.
+    pub id: Option<String>,
+    /// Nested or flat keys: `{"service":{"name":"a"}}` is `{"service.name":"a"}`.
+    pub source: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Refused where the id exists.
+    Create,
+    /// Replaces a document of the same id.
+    Index,
+}
+
+/// What became of one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemResult {
+    Created {
+        id: String,
+    },
+    Updated {
+        id: String,
+    },
+    /// `create` of an id that exists: Elasticsearch's 409 `version_conflict_engine_exception`.
+    Conflict {
+        id: String,
+    },
+    /// A value that the field's type can't take, a missing `@timestamp`, too many fields …:
+    /// Elasticsearch's 400 with this type and reason.
+    Refused {
+        kind: &'static str,
+        reason: String,
+    },
+}

@@ -1,0 +1,11 @@
+//! The embedded store's promises: what it keeps over restarts, crashes and damage.
+
+mod conformance;
+mod crash;
+mod damage;
+mod disk;
+mod folder;
+mod journal;
+mod rows;
+mod segments;
+mod shop;

@@ -1,0 +1,53 @@
+import type { components } from './schema';
+
+/** Names for what the API says: `schema.d.ts` is made from the gateway's OpenAPI document by `npm run types`. */
+type Schemas = components['schemas'];
+
+export type Acknowledgement = Schemas['Acknowledgement'];
+export type Action = Schemas['Action'];
+export type Actor = Schemas['Actor'];
+export type Audit = Schemas['AuditResult'];
+export type Cause = Schemas['Cause'];
+export type ChangeMarker = Schemas['ChangeMarker'];
+export type ClosedAs = Schemas['ClosedAs'];
+export type Closing = Schemas['Closing'];
+export type DecisionRequest = Schemas['DecisionRequest'];
+export type Declaration = Schemas['Declaration'];
+export type Event = Schemas['Event'];
+export type Evidence = Schemas['Evidence'];
+export type EvidenceRun = Schemas['EvidenceRun'];
+export type Finding = Schemas['Finding'];
+export type Health = Schemas['Health'];
+export type Hypothesis = Schemas['Hypothesis'];
+export type Incident = Schemas['Incident'];
+export type IncidentPage = Schemas['IncidentPage'];
+export type LedgerEntry = Schemas['LedgerEntry'];
+export type Me = Schemas['Me'];
+export type Note = Schemas['Note'];
+export type ProposalStage = Schemas['ProposalStage'];
+export type ProposalState = Schemas['ProposalState'];
+export type RecordLine = Schemas['RecordLine'];
+export type RecordPage = Schemas['RecordPage'];
+export type Reopening = Schemas['Reopening'];
+export type Report = Schemas['Report'];
+export type RiskTier = Schemas['RiskTier'];
+export type Runbook = Schemas['Runbook'];
+export type RunbookList = Schemas['RunbookList'];
+export type SeriesPoint = Schemas['SeriesPoint'];
+export type ServiceHealth = Schemas['ServiceHealth'];
+export type ServiceList = Schemas['ServiceList'];
+export type ServiceSeries = Schemas['ServiceSeries'];
+export type Severity = Schemas['Severity'];
+export type SeverityChange = Schemas['SeverityChange'];
+export type Status = Schemas['Status'];
+export type Summary = Schemas['Summary'];
+export type TimelineEntry = Schemas['TimelineEntry'];
+export type Tool = Schemas['Tool'];
+export type ToolAnswer = Schemas['ToolAnswer'];
+export type ToolList = Schemas['ToolList'];
+export type ToolParameter = Schemas['Parameter'];
+export type ToolRequest = Schemas['ToolRequest'];
+export type Window = Schemas['Window'];
+export type Parameters = Schemas['Action']['parameters'];
+/** A value of an answer: whatever the store holds. */
+export type Json = unknown;

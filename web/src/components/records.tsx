@@ -1,0 +1,60 @@
+import { EuiBasicTable, type EuiBasicTableColumn } from '@elastic/eui';
+import type { Json, RecordLine } from '../api/types';
+import { cell, moment, shortDigest, who, words } from '../format';
+
+/** An incident's history, oldest first, as the journal holds it. */
+export function Records({ lines }: { lines: RecordLine[] }) {
+  const columns: EuiBasicTableColumn<RecordLine>[] = [
+    { name: 'No', width: '48px', render: (line: RecordLine) => line.record.seq },
+    { name: 'UTC', width: '168px', render: (line: RecordLine) => moment(line.record.at) },
+    { name: 'Who', width: '120px', truncateText: true, render: (line: RecordLine) => who(line.record.actor) },
+    { name: 'What', width: '184px', render: (line: RecordLine) => words(line.record.event.kind) },
+    { name: 'In words', truncateText: { lines: 2 }, render: (line: RecordLine) => inWords(line.record.event) },
+    { name: 'Digest', width: '128px', render: (line: RecordLine) => shortDigest(line.digest) },
+  ];
+  const items = lines.map((line) => ({ ...line, key: line.record.seq }));
+  return <EuiBasicTable<RecordLine> tableCaption="History" compressed items={items} columns={columns} itemId="key" noItemsMessage="No records" />;
+}
+
+type Fields = Record<string, Json>;
+
+function field(of: Json, ...path: string[]): Json {
+  return path.reduce<Json>((value, key) => (typeof value === 'object' && value !== null ? (value as Fields)[key] : undefined), of);
+}
+
+/** The sentence of an event: its own words where it has some, else what it points at. */
+export function inWords(event: Fields): string {
+  const proposal = typeof event.proposal === 'string' ? event.proposal : field(event, 'proposal', 'id');
+  switch (event.kind) {
+    case 'opened':
+      return `${cell(event.title)} · ${cell(event.severity_reason)}`;
+    case 'severity_changed':
+      return `${cell(event.severity)}: ${cell(event.reason)}`;
+    case 'acknowledged':
+      return event.note ? `${cell(event.owner)}: ${cell(event.note)}` : cell(event.owner);
+    case 'investigation_started':
+      return `has until ${moment(cell(event.until))} UTC`;
+    case 'investigation_failed':
+      return `${cell(event.reason)} ${cell(event.known)}`;
+    case 'report_recorded':
+      return cell(field(event, 'report', 'conclusion'));
+    case 'proposed':
+      return `${cell(proposal)}: ${words(cell(field(event, 'proposal', 'action', 'kind')))} ${cell(field(event, 'proposal', 'action', 'target'))}`;
+    case 'decided':
+      return `${cell(proposal)} ${event.approve === true ? 'approved' : 'rejected'}: ${cell(event.reason)}`;
+    case 'execution_started':
+      return `${cell(proposal)}, key ${cell(event.idempotency_key)}`;
+    case 'execution_finished':
+      return `${cell(proposal)} ${words(cell(event.result))}: ${cell(event.says)}`;
+    case 'recovery_checked':
+      return `${cell(proposal)} ${words(cell(event.recovery))}: ${cell(event.says)}`;
+    case 'closed':
+      return `${words(cell(field(event, 'as', 'kind')))}: ${cell(event.reason)}`;
+    case 'notice_sent':
+      return `${words(cell(event.topic))} to ${cell(event.channel)}, about record ${cell(event.about)}`;
+    default: {
+      const said = cell(event.says ?? event.reason ?? event.text);
+      return typeof proposal === 'string' ? `${proposal}: ${said}` : said;
+    }
+  }
+}

@@ -1,0 +1,123 @@
+//! The browser test: real Chromium walks the whole story on a real demo.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::step::{datapulse, has, perform, root, target};
+
+/// Where Debian puts it; `CHROMIUM` names another.
+const CHROMIUM: &str = "/usr/bin/chromium";
+/// The demo's history is made first.
+const READY_WITHIN: Duration = Duration::from_secs(180);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Where the walk's pictures go.
+pub enum Pictures {
+    /// Beside what is built: a test changes nothing in the repository.
+    OfTest,
+    /// Where README shows them.
+    OfReadme,
+}
+
+pub fn run(pictures: Pictures) -> Result<bool> {
+    let chromium = chromium()?;
+    let folder = target().join("browser/data");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    let images = match pictures {
+        Pictures::OfTest => target().join("browser/images"),
+        Pictures::OfReadme => root().join("docs/images"),
+    };
+    let log = target().join("browser/demo.log");
+    let told = fs::File::create(&log).with_context(|| log.display().to_string())?;
+    // Any free port: the folder says which.
+    let mut demo = Command::new(datapulse())
+        .args(["demo", "--listen", "127.0.0.1:0", "--data"])
+        .arg(&folder)
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .stdout(told.try_clone()?)
+        .stderr(told)
+        .spawn()
+        .context("datapulse demo")?;
+    let walked = login(&folder, &mut demo).and_then(|login| {
+        let (base, _) = login
+            .split_once("/login")
+            .context("the login link has another form")?;
+        let mut story = Command::new("node");
+        story
+            .arg("e2e/story.mjs")
+            .current_dir(root().join("web"))
+            .env("CHROMIUM", &chromium)
+            .env("IMAGES", &images)
+            .env("BASE_URL", base)
+            .env("LOGIN_LINK", &login);
+        perform("browser: the whole story", &mut story)
+    });
+    let _ = demo.kill();
+    let _ = demo.wait();
+    walked
+        .map(|()| true)
+        .with_context(|| format!("the demo's own words are in {}", log.display()))
+}
+
+/// Chromium, installed where that can be done.
+fn chromium() -> Result<String> {
+    let path = std::env::var("CHROMIUM").unwrap_or_else(|_| CHROMIUM.to_owned());
+    if Path::new(&path).exists() {
+        return Ok(path);
+    }
+    if is_root() && has("apt-get") {
+        let quietly = |arguments: &[&str]| {
+            let mut command = Command::new("apt-get");
+            command
+                .args(arguments)
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .stdout(Stdio::null());
+            command
+        };
+        // Lists may be old, or missing: what matters is whether it can be installed.
+        let _ = perform("browser: apt-get update", &mut quietly(&["update"]));
+        perform(
+            "browser: install chromium",
+            &mut quietly(&["install", "-y", "--no-install-recommends", "chromium"]),
+        )?;
+    }
+    if Path::new(&path).exists() {
+        return Ok(path);
+    }
+    bail!(
+        "the browser test needs Chromium: install it (Debian: apt-get install chromium), or name it in CHROMIUM"
+    )
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
+}
+
+/// A one-time login link, once the demo answers.
+fn login(folder: &Path, demo: &mut std::process::Child) -> Result<String> {
+    let began = Instant::now();
+    while began.elapsed() < READY_WITHIN {
+        if let Some(status) = demo.try_wait()? {
+            bail!("the demo ended before it answered ({status})");
+        }
+        let output = Command::new(datapulse())
+            .args(["token", "login-link", "-o", "json", "--data"])
+            .arg(folder)
+            .output()?;
+        if output.status.success() {
+            let value: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+            if let Some(link) = value["link"].as_str() {
+                return Ok(link.to_owned());
+            }
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    bail!("the demo didn't answer within {} s", READY_WITHIN.as_secs())
+}

@@ -1,0 +1,64 @@
+//! Checks of the house, long runs and benchmarks: `cargo xtask <command>`.
+
+use std::process::ExitCode;
+
+mod bench;
+mod browser;
+mod demo;
+mod house;
+mod page;
+mod random;
+mod readme;
+mod soak;
+mod step;
+mod test;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  test [--all]              every check; what CI runs
+  demo [-- ARGS]            build the web bundle and the binary, run `datapulse demo ARGS`
+  house [--bless]           the rules of the house; --bless lowers the ratchet
+  conformance FILE… --data DIR [--failures FILE]
+                            ES|QL cases on the embedded engine
+  soak [NAME…] [--minutes N]
+                            the long runs in full, resumable: demo, kills, ingest, cases,
+                            conformance, all; results go to docs/benchmarks.md
+  bench [NAME…] [--json FILE]
+                            figures beside a peer measured in the same run: start, idle_memory,
+                            ingest, tools, sentinel_tick, investigate
+  readme                    README's commands, asked of the binary that is built
+  pictures                  walk the demo in Chromium and renew docs/images
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let done = match command.as_str() {
+        "test" => test::run(&rest),
+        "demo" => demo::run(&rest),
+        "house" => house::run(&rest),
+        "conformance" => soak::conformance::run(&rest),
+        "soak" => soak::run(&rest),
+        "bench" => bench::run(&rest),
+        "readme" => readme::run(),
+        "pictures" => demo::build().and_then(|()| browser::run(browser::Pictures::OfReadme)),
+        "" | "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            eprintln!("xtask: there is no command {other:?}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(3),
+        Err(error) => {
+            eprintln!("xtask {command}: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}

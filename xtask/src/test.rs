@@ -1,0 +1,248 @@
+//! `cargo xtask test`: every check, in the order in which they fail fastest. Each tier prints its
+//! name and its time; what can't run is an error or said at the end, never left out in silence.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::soak::{Ended, Until};
+use crate::step::{cargo, has, perform, perform_and_hear, root};
+use crate::{browser, demo, house, readme, soak};
+
+/// Samples of the long runs that every test run takes; `cargo xtask soak` runs them in full. (The
+/// ten kills of ingest are the store's own test.)
+const DEMOS: usize = 8;
+const KILLS: usize = 5;
+const CASES: usize = 12;
+/// The samples' seed: another one each day would make a red run hard to repeat.
+const SEED: u64 = 20_261_124;
+/// What cargo says at the end of each test binary.
+const RESULT: &str = "test result: ";
+
+pub fn run(arguments: &[String]) -> Result<bool> {
+    let all = match arguments {
+        [] => false,
+        [one] if one == "--all" => true,
+        other => bail!("expected nothing or --all, got {other:?}"),
+    };
+    let began = Instant::now();
+    let mut tiers = Tiers::default();
+    tiers.run("format", || {
+        perform("format", cargo().args(["fmt", "--all", "--check"]))
+    })?;
+    tiers.run("house", || yes(house::run(&[])?))?;
+    web(&mut tiers)?;
+    let results = rust(&mut tiers)?;
+    whole(&mut tiers)?;
+    if all {
+        tiers
+            .said
+            .push("--all: what is built so far needs no further servers".to_owned());
+    }
+    tiers.tell();
+    for line in &results {
+        println!("{line}");
+    }
+    println!("{}", total(&results)?);
+    let minutes = began.elapsed().as_secs_f64() / 60.0;
+    println!("every check passed in {minutes:.1} min");
+    Ok(true)
+}
+
+/// What ran, with its seconds, and what has to be said of it.
+#[derive(Default)]
+struct Tiers {
+    ran: Vec<(String, f64)>,
+    said: Vec<String>,
+}
+
+impl Tiers {
+    fn run<T>(&mut self, name: &str, tier: impl FnOnce() -> Result<T>) -> Result<T> {
+        eprintln!("━━ {name}");
+        let began = Instant::now();
+        let done = tier().with_context(|| format!("tier {name:?}"));
+        let took = began.elapsed().as_secs_f64();
+        eprintln!(
+            "━━ {name}: {} in {took:.1} s",
+            if done.is_ok() { "passed" } else { "FAILED" }
+        );
+        self.ran.push((name.to_owned(), took));
+        if done.is_err() {
+            self.tell();
+        }
+        done
+    }
+
+    fn tell(&self) {
+        println!("\n   seconds  tier");
+        for (name, took) in &self.ran {
+            println!("{took:>10.1}  {name}");
+        }
+        for said in &self.said {
+            println!("            {said}");
+        }
+    }
+}
+
+fn yes(passed: bool) -> Result<()> {
+    if passed { Ok(()) } else { bail!("see above") }
+}
+
+fn well(ended: &Ended) -> Result<()> {
+    yes(ended.well)
+}
+
+fn web(tiers: &mut Tiers) -> Result<()> {
+    if !has("node") || !has("npm") {
+        bail!(
+            "the web checks need Node.js {} with npm: install it from your distribution or nodejs.org",
+            demo::NODE
+        );
+    }
+    for (name, arguments) in [
+        ("web: npm ci", &["ci", "--no-audit", "--no-fund"][..]),
+        (
+            "web: types are those of openapi.json",
+            &["run", "types:check"],
+        ),
+        ("web: type check", &["run", "typecheck"]),
+        ("web: unit tests", &["test"]),
+        ("web: build", &["run", "build"]),
+    ] {
+        let mut npm = Command::new("npm");
+        npm.args(arguments).current_dir(root().join("web"));
+        tiers.run(name, || perform(name, &mut npm))?;
+    }
+    Ok(())
+}
+
+/// Clippy and tests over one build of the dependencies; gives cargo's lines of results.
+fn rust(tiers: &mut Tiers) -> Result<Vec<String>> {
+    tiers.run("clippy, and the build of all tests", || {
+        perform(
+            "clippy",
+            clippy()?.args(["test", "--workspace", "--no-run"]),
+        )
+    })?;
+    let results = tiers.run("unit, property, scenario, snapshot and crash tests", || {
+        perform_and_hear(
+            "cargo test",
+            clippy()?.args(["test", "--workspace"]),
+            RESULT,
+        )
+    })?;
+    // The same features as the tests have, so that nothing is built again.
+    tiers.run("build of the binary", || {
+        perform(
+            "build",
+            clippy()?.args(["build", "--workspace", "--bins", "--examples"]),
+        )
+    })?;
+    Ok(results)
+}
+
+/// Cargo with clippy in the compiler's place for our own crates, and warnings as errors. `cargo
+/// clippy` does the same over `cargo check`, whose dependencies the tests can't use: they would be
+/// compiled twice, which takes minutes.
+fn clippy() -> Result<Command> {
+    let output = Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .current_dir(root())
+        .output();
+    let output = output.context("rustc --print sysroot")?;
+    let sysroot = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+    let driver = sysroot.join("bin/clippy-driver");
+    if !driver.is_file() {
+        bail!("clippy isn't there: rustup component add clippy");
+    }
+    let mut command = cargo();
+    command.env("RUSTC_WORKSPACE_WRAPPER", driver).env(
+        "CLIPPY_ARGS",
+        "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
+    );
+    Ok(command)
+}
+
+/// What only the whole binary can show.
+fn whole(tiers: &mut Tiers) -> Result<()> {
+    eprintln!("── samples of the long runs, seed {SEED}; `cargo xtask soak` runs them in full");
+    if soak::conformance::is_there() {
+        tiers.run("ES|QL: all recorded answers", || {
+            let ended = soak::conformance::full()?;
+            eprintln!("── {}", ended.says);
+            well(&ended)
+        })?;
+    } else {
+        let said =
+            "ES|QL: ../shared/esql isn't there; the repository's own cases ran with the tests";
+        tiers.said.push(said.to_owned());
+    }
+    tiers.run("README's commands", || yes(readme::run()?))?;
+    tiers.run("recorded incidents, 12 in both modes", || {
+        yes(soak::cases::sample(CASES)?)
+    })?;
+    tiers.run("8 demos", || {
+        well(&soak::demos::run(
+            &soak::demos::Plan::sample(DEMOS, SEED)?,
+            Until::THE_END,
+        )?)
+    })?;
+    tiers.run("5 kills of the demo", || {
+        well(&soak::kills::run(
+            &soak::kills::Plan::sample(KILLS, SEED),
+            Until::THE_END,
+        )?)
+    })?;
+    tiers.run("browser", || yes(browser::run(browser::Pictures::OfTest)?))
+}
+
+/// Cargo's own lines in one, in its own form.
+fn total(results: &[String]) -> Result<String> {
+    let mut sums = [0u64; 5];
+    for line in results {
+        for (sum, word) in
+            sums.iter_mut()
+                .zip(["passed", "failed", "ignored", "measured", "filtered out"])
+        {
+            *sum += number_before(line, word)
+                .with_context(|| format!("no number of {word} in {line:?}"))?;
+        }
+    }
+    let [passed, failed, ignored, measured, filtered] = sums;
+    if passed == 0 {
+        bail!("no test ran");
+    }
+    Ok(format!(
+        "{RESULT}ok. {passed} passed; {failed} failed; {ignored} ignored; {measured} measured; {filtered} filtered out; in {} binaries",
+        results.len()
+    ))
+}
+
+fn number_before(line: &str, word: &str) -> Option<u64> {
+    let (before, _) = line.split_once(&format!(" {word}"))?;
+    before.rsplit(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::total;
+
+    #[test]
+    fn cargos_lines_are_summed() {
+        let line = |passed: u64| {
+            format!(
+                "test result: ok. {passed} passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s"
+            )
+        };
+        assert_eq!(
+            total(&[line(7), line(5)]).ok().as_deref(),
+            Some(
+                "test result: ok. 12 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; in 2 binaries"
+            )
+        );
+        assert!(total(&[]).is_err());
+        assert!(total(&["test result: ok.".to_owned()]).is_err());
+    }
+}
