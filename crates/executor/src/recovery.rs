@@ -25,10 +25,14 @@ pub enum Health {
     Silent,
 }
 
-/// The windows that are judged: they begin after the act and its settling time.
+/// Where traffic is so low that not every window says something, so many times the windows are
+/// looked at before it is given up.
+const PATIENCE: usize = 3;
+
+/// The windows that may be judged: they begin after the act and its settling time.
 pub fn windows(finished: Timestamp, settings: &Settings) -> Vec<Window> {
     let first = finished.plus_ms(settings.settle_ms);
-    (0..settings.of as i64)
+    (0..(settings.of * PATIENCE) as i64)
         .map(|index| {
             let from = first.plus_ms(index * settings.window_ms);
             Window::new(from, from.plus_ms(settings.window_ms))
@@ -74,44 +78,73 @@ pub fn health(finding: &Finding, seen: &Seen, before: Option<f64>, settings: &Se
 
 /// The judgement over all windows so far: `None` while it is too early.
 ///
-/// `windows[w][f]` is what window `w` showed of finding `f`. A window is well when all findings
-/// are; ill or worse when one is; else it says nothing. Recovered takes `needed` well windows;
-/// nothing well, ill or enough is `unknown`, never recovered.
+/// `windows[w][f]` is what window `w` showed of finding `f`. Each finding is judged by itself, on
+/// the windows that say something of it: well when `needed` of `of` are, worse when two are worse
+/// than before the act. Recovered takes all findings well; one that is worse makes it worse. A
+/// finding that said something, but not often enough, is looked at up to three times as long; what
+/// stays silent is `unknown`, never recovered.
 pub fn judge(windows: &[Vec<Health>], settings: &Settings) -> Option<Recovery> {
-    let count = |what: Health| windows.iter().filter(|seen| sum(seen) == what).count();
-    let (well, ill, worse) = (
-        count(Health::Well),
-        count(Health::Ill),
-        count(Health::Worse),
-    );
-    if well >= settings.needed {
-        return Some(Recovery::Recovered);
-    }
-    if worse >= settings.needed.min(2) {
+    let findings = windows.iter().map(Vec::len).max().unwrap_or(0);
+    let each: Vec<Counted> = (0..findings)
+        .map(|finding| Counted::of(windows, finding, settings.of))
+        .collect();
+    if each
+        .iter()
+        .any(|seen| seen.worse >= settings.needed.min(WORSE_WINDOWS))
+    {
         return Some(Recovery::Worse);
+    }
+    let well = |seen: &Counted| seen.well >= settings.needed;
+    if !each.is_empty() && each.iter().all(well) {
+        return Some(Recovery::Recovered);
     }
     if windows.len() < settings.of {
         return None;
     }
-    Some(if ill + worse > 0 {
+    let ill = |seen: &Counted| !well(seen) && seen.heard() >= settings.of;
+    if each.iter().any(ill) {
+        return Some(Recovery::NoEffect);
+    }
+    let speaks = |seen: &Counted| well(seen) || seen.heard() > 0;
+    if each.iter().all(speaks) && !each.is_empty() && windows.len() < settings.of * PATIENCE {
+        return None;
+    }
+    let some_ill = |seen: &Counted| !well(seen) && seen.ill + seen.worse > 0;
+    Some(if each.iter().any(some_ill) {
         Recovery::NoEffect
     } else {
         Recovery::Unknown
     })
 }
 
-fn sum(seen: &[Health]) -> Health {
-    let any = |what| seen.contains(&what);
-    if seen.is_empty() {
-        Health::Silent
-    } else if any(Health::Worse) {
-        Health::Worse
-    } else if any(Health::Ill) {
-        Health::Ill
-    } else if any(Health::Silent) {
-        Health::Silent
-    } else {
-        Health::Well
+/// So many windows in which a finding is worse than before the act say that the act made it so.
+const WORSE_WINDOWS: usize = 2;
+
+/// The first windows that say something of one finding, by what they showed.
+struct Counted {
+    well: usize,
+    ill: usize,
+    worse: usize,
+}
+
+impl Counted {
+    fn of(windows: &[Vec<Health>], finding: usize, most: usize) -> Self {
+        let heard: Vec<Health> = windows
+            .iter()
+            .filter_map(|seen| seen.get(finding).copied())
+            .filter(|health| *health != Health::Silent)
+            .take(most)
+            .collect();
+        let count = |what: Health| heard.iter().filter(|health| **health == what).count();
+        Self {
+            well: count(Health::Well),
+            ill: count(Health::Ill),
+            worse: count(Health::Worse),
+        }
+    }
+
+    fn heard(&self) -> usize {
+        self.well + self.ill + self.worse
     }
 }
 
@@ -163,16 +196,37 @@ mod tests {
     #[test]
     fn silence_is_never_recovery() {
         check(&[Silent; 5], Some(Recovery::Unknown));
-        check(
-            &[Silent, Silent, Silent, Well, Well],
-            Some(Recovery::Unknown),
-        );
+        check(&[Silent, Silent, Silent, Well, Well], None);
+        let mut rare = vec![Silent; 15];
+        rare[3] = Well;
+        rare[9] = Well;
+        check(&rare, Some(Recovery::Unknown));
+        rare[14] = Well;
+        check(&rare, Some(Recovery::Recovered));
+        rare[14] = Ill;
+        check(&rare, Some(Recovery::NoEffect));
     }
 
     #[test]
-    fn one_ill_finding_spoils_the_window() {
+    fn one_ill_finding_spoils_it() {
         let settings = Settings::default();
         let windows = vec![vec![Well, Ill]; 5];
         assert_eq!(judge(&windows, &settings), Some(Recovery::NoEffect));
+        let windows = vec![vec![Well, Silent]; 5];
+        assert_eq!(judge(&windows, &settings), Some(Recovery::Unknown));
+        let windows = vec![vec![Well, Worse]; 2];
+        assert_eq!(judge(&windows, &settings), Some(Recovery::Worse));
+    }
+
+    #[test]
+    fn findings_need_not_be_well_in_the_same_windows() {
+        let settings = Settings::default();
+        let windows = vec![
+            vec![Ill, Well],
+            vec![Well, Ill],
+            vec![Well, Well],
+            vec![Well, Well],
+        ];
+        assert_eq!(judge(&windows, &settings), Some(Recovery::Recovered));
     }
 }

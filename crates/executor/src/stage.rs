@@ -7,6 +7,7 @@ use casework::{Casework, Error, Stage};
 use integrations::run::Runner;
 use model::incident::{ProposalStage, ProposalState};
 use model::{Actor, Agent, Event, Incident, IncidentId, Proposal, TargetState};
+use tokio::sync::Mutex;
 
 use crate::settings::Settings;
 use crate::verdict;
@@ -19,6 +20,7 @@ pub struct Executor {
     casework: Casework,
     runner: Arc<dyn Runner>,
     settings: Settings,
+    looked: Mutex<check::Looked>,
 }
 
 impl Executor {
@@ -27,6 +29,7 @@ impl Executor {
             casework,
             runner,
             settings,
+            looked: Mutex::default(),
         }
     }
 

@@ -38,8 +38,8 @@ pub struct Sentinel {
 struct State {
     memory: Memory,
     learned: Option<Learned>,
-    /// Healthy ticks in a row, by incident.
-    healthy: BTreeMap<IncidentId, usize>,
+    /// Healthy ticks in a row of each finding, by incident.
+    healthy: BTreeMap<IncidentId, Vec<usize>>,
 }
 
 struct Learned {

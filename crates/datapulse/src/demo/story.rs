@@ -164,7 +164,12 @@ impl Story<'_> {
                 ProposalStage::Approved | ProposalStage::Executing | ProposalStage::Executed
             )
         });
-        if busy || incident.status.is_over() || incident.status == Status::Mitigated {
+        // Between the check's record and that of the mitigation, too, nothing more is to be done.
+        let helped = incident
+            .proposals
+            .iter()
+            .any(|state| state.recovery == Some(Recovery::Recovered));
+        if busy || helped || incident.status.is_over() || incident.status == Status::Mitigated {
             return Ok(());
         }
         let Some(next) = incident

@@ -1,12 +1,44 @@
 //! The recovery check: the raising query again, on windows after the act.
 
+use std::collections::BTreeMap;
+
 use casework::Asked;
 use model::incident::ProposalState;
-use model::{Event, Evidence, Finding, Incident, Recovery, Signal, Window};
+use model::{Event, Evidence, Finding, Incident, IncidentId, Recovery, Signal, Timestamp, Window};
 use serde_json::Value;
 
 use super::{Error, Executor};
 use crate::recovery::{self, Health, Seen};
+
+/// Proposals whose windows are remembered at once; beyond it the first is asked about again.
+const MAX_REMEMBERED: usize = 32;
+
+/// What one window showed of one finding.
+#[derive(Debug, Clone)]
+struct Look {
+    seen: Seen,
+    evidence: Evidence,
+}
+
+/// By a window's start, a finding's rule and its service.
+type Looks = BTreeMap<(Timestamp, String, String), Look>;
+
+/// The windows that were asked about, by incident and proposal, until they are judged.
+#[derive(Debug, Default)]
+pub(super) struct Looked(BTreeMap<(IncidentId, String), Looks>);
+
+impl Looked {
+    fn of(&mut self, key: &(IncidentId, String)) -> &mut Looks {
+        while self.0.len() >= MAX_REMEMBERED && !self.0.contains_key(key) {
+            self.0.pop_first();
+        }
+        self.0.entry(key.clone()).or_default()
+    }
+
+    fn forget(&mut self, key: &(IncidentId, String)) {
+        self.0.remove(key);
+    }
+}
 
 impl Executor {
     pub(super) async fn check_recovery(
@@ -25,25 +57,33 @@ impl Executor {
             .filter(|window| recovery::ripe(window, now, &self.settings))
             .collect();
         let findings = one_each(incident);
-        let mut seen = Vec::with_capacity(ripe.len());
-        let mut evidence = Vec::new();
+        let key = (incident.id.clone(), state.proposal.id.clone());
+        let mut looked = self.looked.lock().await;
+        let known = looked.of(&key);
         let mut before = Vec::with_capacity(findings.len());
         if !ripe.is_empty() {
             let window = recovery::window_before(finished, &self.settings);
             for finding in &findings {
-                let asked = self.ask(finding, window).await;
-                before.push(asked.and_then(|(seen, _)| seen.value));
+                let asked = self.look_at(finding, window, known).await;
+                before.push(asked.and_then(|look| look.seen.value));
             }
         }
+        let mut seen = Vec::with_capacity(ripe.len());
+        let mut evidence = Vec::new();
         for window in &ripe {
             let mut healths = Vec::with_capacity(findings.len());
             for (finding, before) in findings.iter().zip(&before) {
-                let Some((seen, asked)) = self.ask(finding, *window).await else {
+                let Some(look) = self.look_at(finding, *window, known).await else {
                     healths.push(Health::Silent);
                     continue;
                 };
-                healths.push(recovery::health(finding, &seen, *before, &self.settings));
-                evidence.push(shown(finding, &seen, &asked, evidence.len() + 1));
+                let health = recovery::health(finding, &look.seen, *before, &self.settings);
+                healths.push(health);
+                let id = format!("C{}", evidence.len() + 1);
+                evidence.push(Evidence {
+                    id,
+                    ..look.evidence
+                });
             }
             seen.push(healths);
         }
@@ -55,6 +95,8 @@ impl Executor {
         let Some(recovery) = judged else {
             return Ok(());
         };
+        looked.forget(&key);
+        drop(looked);
         let says = says(recovery, worse.as_deref(), &seen);
         let checked = Event::RecoveryChecked {
             proposal: state.proposal.id.clone(),
@@ -80,6 +122,20 @@ impl Executor {
             }
         }
         Ok(())
+    }
+
+    /// What a window shows of a finding: a window that is ripe is asked about once.
+    async fn look_at(&self, finding: &Finding, window: Window, known: &mut Looks) -> Option<Look> {
+        let subject = &finding.subject.service;
+        let key = (window.from, finding.rule.clone(), subject.clone());
+        if let Some(look) = known.get(&key) {
+            return Some(look.clone());
+        }
+        let (seen, asked) = self.ask(finding, window).await?;
+        let evidence = shown(finding, &seen, &asked);
+        let look = Look { seen, evidence };
+        known.insert(key, look.clone());
+        Some(look)
     }
 
     /// The finding's own query text and parameters, on another window; `None` where it fails.
@@ -121,7 +177,7 @@ impl Executor {
 }
 
 /// What one window showed, as evidence.
-fn shown(finding: &Finding, seen: &Seen, asked: &Asked, number: usize) -> Evidence {
+fn shown(finding: &Finding, seen: &Seen, asked: &Asked) -> Evidence {
     let value = seen
         .value
         .map_or_else(|| "no value".to_owned(), |value| format!("{value:.4}"));
@@ -129,7 +185,7 @@ fn shown(finding: &Finding, seen: &Seen, asked: &Asked, number: usize) -> Eviden
         "{}: {} {value} against the line of {:.4}",
         finding.subject.service, finding.rule, finding.threshold
     );
-    asked.evidence(format!("C{number}"), says)
+    asked.evidence("C", says)
 }
 
 /// The first finding of each rule and subject.
@@ -157,20 +213,30 @@ fn keep(mut evidence: Vec<Evidence>) -> Vec<Evidence> {
 }
 
 fn says(recovery: Recovery, worse: Option<&str>, seen: &[Vec<Health>]) -> String {
-    let well = seen
-        .iter()
-        .filter(|window| window.iter().all(|health| *health == Health::Well))
-        .count();
+    let findings = seen.iter().map(Vec::len).max().unwrap_or(0);
+    let well_in = |finding: usize| {
+        seen.iter()
+            .filter(|window| window.get(finding) == Some(&Health::Well))
+            .count()
+    };
+    // Of the finding that was well least often.
+    let well = (0..findings).map(well_in).min().unwrap_or(0);
     let all = seen.len();
     match (recovery, worse) {
-        (Recovery::Recovered, _) => format!("{well} of {all} windows after the action are well"),
+        (Recovery::Recovered, _) => {
+            format!(
+                "all that deviated was well in at least {well} of {all} windows after the action"
+            )
+        }
         (Recovery::NoEffect, _) => {
-            format!("only {well} of {all} windows after the action are well")
+            format!(
+                "of what deviated, some was well in only {well} of {all} windows after the action"
+            )
         }
         (Recovery::Worse, Some(service)) => format!("{service} began to deviate after the action"),
         (Recovery::Worse, None) => "it is worse than before the action".to_owned(),
         (Recovery::Unknown, _) => {
-            format!("{all} windows after the action, and none with enough traffic to tell")
+            format!("{all} windows after the action, and not enough traffic in them to tell")
         }
     }
 }

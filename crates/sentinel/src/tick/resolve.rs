@@ -48,6 +48,19 @@ pub(super) fn health(
     }
 }
 
+/// Healthy ticks in a row, by finding. A tick that says nothing of a finding neither lengthens its
+/// row nor ends it: silence is not health, and where traffic is low it is not illness either.
+fn lengthen(runs: &mut Vec<usize>, now: &[Health]) {
+    runs.resize(now.len(), 0);
+    for (run, health) in runs.iter_mut().zip(now) {
+        match health {
+            Health::Well => *run += 1,
+            Health::Ill => *run = 0,
+            Health::Silent => {}
+        }
+    }
+}
+
 fn under_way(incident: &Incident) -> bool {
     incident.proposals.iter().any(|state| {
         matches!(
@@ -72,33 +85,37 @@ impl Sentinel {
             .healthy
             .retain(|id, _| open.iter().any(|incident| incident.id == *id));
         for incident in open {
-            let well = incident.findings.iter().all(|finding| {
-                let reading = seen.get(&finding.subject.service);
-                health(
-                    finding.signal,
-                    finding.threshold,
-                    reading,
-                    self.settings.min_requests,
-                ) == Health::Well
-            });
+            if under_way(&incident) {
+                state.healthy.remove(&incident.id);
+                continue;
+            }
+            let now: Vec<Health> = incident
+                .findings
+                .iter()
+                .map(|finding| {
+                    health(
+                        finding.signal,
+                        finding.threshold,
+                        seen.get(&finding.subject.service),
+                        self.settings.min_requests,
+                    )
+                })
+                .collect();
+            let runs = state.healthy.entry(incident.id.clone()).or_default();
+            lengthen(runs, &now);
+            let count = runs.iter().copied().min().unwrap_or(0);
             // The window must lie wholly after the last act, or its trouble is still in it.
             let settled = incident.mitigated_at.is_none_or(|at| {
                 self.window(tick).from >= at
                     || incident.proposals.iter().all(|p| p.finished_at.is_none())
             });
-            if !well || under_way(&incident) {
-                state.healthy.remove(&incident.id);
-                continue;
-            }
-            let count = state.healthy.entry(incident.id.clone()).or_insert(0);
-            *count += 1;
             // What nobody repaired must be well for longer before it counts as over.
             let needed = if incident.mitigated_at.is_some() {
                 self.settings.healthy_ticks
             } else {
                 self.settings.healthy_ticks * 3
             };
-            if *count >= needed && (settled || *count >= needed * 2) {
+            if count >= needed && (settled || count >= needed * 2) {
                 self.resolve(&incident, tick, seen, profiles).await?;
                 state.healthy.remove(&incident.id);
                 ticked.resolved.push(incident.id.clone());
@@ -144,6 +161,18 @@ impl Sentinel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_silent_tick_says_nothing() {
+        use Health::{Ill, Silent, Well};
+        let mut runs = Vec::new();
+        for now in [[Well, Well], [Silent, Well], [Well, Ill], [Well, Silent]] {
+            lengthen(&mut runs, &now);
+        }
+        assert_eq!(runs, [3, 0]);
+        lengthen(&mut runs, &[Well, Well, Well]);
+        assert_eq!(runs, [4, 1, 1]);
+    }
 
     #[test]
     fn no_rows_and_low_traffic_are_never_health() {

@@ -1,5 +1,10 @@
 //! Requests served, from the semantic conventions' histograms: the plain profile's
-//! `request_count`, `error_count`, `latency` (the mean) and `latency_p99`, in milliseconds.
+//! `request_count`, `error_count`, `latency` (the mean) and `latency_values`, in milliseconds.
+//!
+//! `latency_values` are the interval's requests as its buckets place them, at most
+//! [`MAX_VALUES`]: percentiles over many intervals are taken over all of theirs, never over the
+//! intervals' percentiles. Beyond that many requests each value stands for several, so that a busy
+//! interval weighs no more than one with [`MAX_VALUES`].
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -9,6 +14,9 @@ use serde_json::Value;
 
 use super::points::Origin;
 use super::temporality::{Batch, Counts, Point, series};
+
+/// Values of one point of a histogram.
+const MAX_VALUES: u64 = 100;
 
 /// Milliseconds of one unit of a histogram that counts requests; `None` for other metrics.
 fn to_ms(metric: &str) -> Option<f64> {
@@ -28,49 +36,52 @@ struct Observed<'a> {
     flags: u32,
 }
 
+/// Moments, count and sum: what points of both kinds have.
+fn point(times: (u64, u64), count: u64, sum: Option<f64>, buckets: &[u64]) -> Point {
+    Point {
+        start_ns: times.0,
+        time_ns: times.1,
+        counts: Counts {
+            count,
+            sum,
+            buckets: buckets.to_vec(),
+        },
+    }
+}
+
 /// The points, and whether they say what came since the point before.
 fn observed(data: &Data) -> (Vec<Observed<'_>>, bool) {
     let is_delta = |temporality| temporality == AggregationTemporality::Delta as i32;
     match data {
         Data::Histogram(histogram) => {
-            let points = histogram.data_points.iter().map(|point| Observed {
-                point: Point {
-                    start_ns: point.start_time_unix_nano,
-                    time_ns: point.time_unix_nano,
-                    counts: Counts {
-                        count: point.count,
-                        sum: point.sum,
-                        buckets: point.bucket_counts.clone(),
-                    },
-                },
-                of: &point.attributes,
-                bounds: &point.explicit_bounds,
-                flags: point.flags,
+            let points = histogram.data_points.iter().map(|of| Observed {
+                point: point(
+                    (of.start_time_unix_nano, of.time_unix_nano),
+                    of.count,
+                    of.sum,
+                    &of.bucket_counts,
+                ),
+                of: &of.attributes,
+                bounds: &of.explicit_bounds,
+                flags: of.flags,
             });
-            (
-                points.collect(),
-                is_delta(histogram.aggregation_temporality),
-            )
+            let delta = is_delta(histogram.aggregation_temporality);
+            (points.collect(), delta)
         }
         Data::ExponentialHistogram(histogram) => {
-            let points = histogram.data_points.iter().map(|point| Observed {
-                point: Point {
-                    start_ns: point.start_time_unix_nano,
-                    time_ns: point.time_unix_nano,
-                    counts: Counts {
-                        count: point.count,
-                        sum: point.sum,
-                        buckets: Vec::new(),
-                    },
-                },
-                of: &point.attributes,
+            let points = histogram.data_points.iter().map(|of| Observed {
+                point: point(
+                    (of.start_time_unix_nano, of.time_unix_nano),
+                    of.count,
+                    of.sum,
+                    &[],
+                ),
+                of: &of.attributes,
                 bounds: &[],
-                flags: point.flags,
+                flags: of.flags,
             });
-            (
-                points.collect(),
-                is_delta(histogram.aggregation_temporality),
-            )
+            let delta = is_delta(histogram.aggregation_temporality);
+            (points.collect(), delta)
         }
         _ => (Vec::new(), true),
     }
@@ -125,8 +136,10 @@ pub(super) fn of(
         if let Some(sum) = sum {
             add(at, of, "latency", Value::from(sum / count as f64 * to_ms));
         }
-        if let Some(p99) = quantile(0.99, bounds, &counts.buckets) {
-            add(at, of, "latency_p99", Value::from(p99 * to_ms));
+        let values = spread(bounds, &counts.buckets);
+        if !values.is_empty() {
+            let values = values.into_iter().map(|value| value * to_ms);
+            add(at, of, "latency_values", values.collect());
         }
     }
 }
@@ -142,6 +155,16 @@ fn is_server_error(of: &[KeyValue]) -> bool {
     let code = status.map(|kv| super::ecs::plain(kv.value.as_ref(), 0));
     code.and_then(|code| code.as_i64())
         .is_some_and(|code| code >= 500)
+}
+
+/// One value a request, or [`MAX_VALUES`]: the quantiles at the middles of as many equal shares.
+/// Empty where the buckets say nothing.
+fn spread(bounds: &[f64], buckets: &[u64]) -> Vec<f64> {
+    let total = buckets.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
+    let count = total.min(MAX_VALUES);
+    (0..count)
+        .map_while(|number| quantile((number as f64 + 0.5) / count as f64, bounds, buckets))
+        .collect()
 }
 
 /// As Prometheus' `histogram_quantile` has it: linear within the bucket that holds the rank, the

@@ -32,3 +32,22 @@ fn counts_that_dont_fit_their_bounds_say_nothing() {
     assert_eq!(quantile(0.99, &[0.1], &[u64::MAX, u64::MAX]), None);
     assert_eq!(quantile(0.99, &[-1.0, 1.0], &[5, 0, 0]), Some(-1.0));
 }
+
+#[test]
+fn values_lie_as_the_buckets_place_them() {
+    let near = |found: Vec<f64>, expected: &[f64]| {
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
+        }
+    };
+    // Two of three requests in the first bucket, at the middles of its halves; the third halfway
+    // between 0.1 and 0.5.
+    near(spread(&[0.1, 0.5], &[2, 1, 0]), &[0.025, 0.075, 0.3]);
+    near(spread(&[0.1, 0.5], &[0, 0, 0]), &[]);
+    near(spread(&[0.1, 0.5], &[2]), &[]);
+    // 400 requests are 100 values, of which one in four lies in the upper bucket.
+    let many = spread(&[1.0, 2.0], &[300, 100, 0]);
+    assert_eq!(many.len(), 100);
+    assert_eq!(many.iter().filter(|value| **value > 1.0).count(), 25);
+}
