@@ -21,7 +21,7 @@ cargo xtask <command>
   house [--bless]           the rules of the house; --bless lowers the ratchet
   conformance FILE… --data DIR [--failures FILE]
                             ES|QL cases on the embedded engine
-  soak [NAME…] [--minutes N]
+  soak [NAME…] [--minutes N] [--release]
                             the long runs in full, resumable: demo, kills, ingest, cases,
                             conformance, all; results go to docs/benchmarks.md
   bench [NAME…] [--json FILE]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::page;
-use crate::step::{cargo, perform};
+use crate::step::{cargo, is_release, perform, use_release};
 
 pub mod cases;
 pub mod conformance;
@@ -20,7 +20,7 @@ mod ledger;
 const SEED: u64 = 7;
 /// Kills of the full runs.
 const DEMO_KILLS: usize = 100;
-const INGEST_KILLS: usize = 500;
+const INGEST_KILLS: usize = 1_000;
 /// Seeds of the full demo run, times all faults.
 const DEMO_SEEDS: u64 = 5;
 
@@ -87,6 +87,8 @@ fn parse(arguments: &[String]) -> Result<(Vec<&'static str>, Option<u64>)> {
                     .with_context(|| format!("--minutes {value:?}: expected a whole number"))?;
                 minutes = Some(number);
             }
+            // Less of the machine for the same run.
+            "--release" => use_release(),
             "all" => names.extend(NAMES),
             other => match NAMES.iter().find(|name| **name == other) {
                 Some(name) => names.push(*name),
@@ -102,10 +104,12 @@ fn parse(arguments: &[String]) -> Result<(Vec<&'static str>, Option<u64>)> {
 
 /// The binary, what reads the shop's own book of actions, and the runner of conformance.
 fn build() -> Result<()> {
-    perform(
-        "build datapulse",
-        cargo().args(["build", "--workspace", "--bins", "--examples"]),
-    )
+    let mut build = cargo();
+    build.args(["build", "--workspace", "--bins", "--examples"]);
+    if is_release() {
+        build.arg("--release");
+    }
+    perform("build datapulse", &mut build)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -27,9 +28,27 @@ pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
+/// Whether the release build is what runs.
+static RELEASE: OnceLock<()> = OnceLock::new();
+
+/// From here on the release build is what runs.
+pub fn use_release() {
+    RELEASE.get_or_init(|| ());
+}
+
+pub fn is_release() -> bool {
+    RELEASE.get().is_some()
+}
+
+/// What `cargo build` makes, of the build that runs.
+pub fn built(name: &str) -> PathBuf {
+    let profile = if is_release() { "release" } else { "debug" };
+    target().join(profile).join(name)
+}
+
 /// The binary that `cargo build -p datapulse` makes.
 pub fn datapulse() -> PathBuf {
-    target().join("debug/datapulse")
+    built("datapulse")
 }
 
 /// Runs one step; an end other than 0 is an error that names it.

@@ -6,6 +6,7 @@
 //! merely misused (an aggregate in `WHERE`) is collected over the whole query.
 
 mod aggregate;
+mod branches;
 mod columns;
 mod commands;
 mod conflict;
@@ -30,6 +31,7 @@ use crate::plan::{Attribute, Plan, Step};
 use crate::request::{Index, Limits};
 use crate::warning::Warnings;
 
+pub use branches::{FORK_COLUMN, MAX_SERIES};
 pub use source::{patterns, resolve_sources};
 
 /// Indices by the pattern list that names them, found before the analysis begins.
@@ -90,9 +92,11 @@ pub struct Analyzer<'a> {
     open_sort: OpenSort,
     /// While the expressions of a `STATS` are resolved.
     stats: Option<aggregate::StatsScope>,
+    /// A query may divide its rows once.
+    forked: bool,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct OpenSort {
     sort: Option<Problem>,
     multiplied: bool,
@@ -119,6 +123,7 @@ pub fn analyze(query: &ast::Query, outer: &Surroundings<'_>) -> Result<Plan, Err
         lazy: 0,
         open_sort: OpenSort::default(),
         stats: None,
+        forked: false,
     };
     for command in &query.commands {
         match analyzer.command(command) {

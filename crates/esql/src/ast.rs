@@ -176,8 +176,9 @@ pub struct Enrich {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangePoint {
-    pub value: Expr,
-    pub on: Option<Expr>,
+    pub value: NamePattern,
+    /// `@timestamp` where it isn't given.
+    pub on: Option<NamePattern>,
     pub as_type: Option<Identifier>,
     pub as_pvalue: Option<Identifier>,
 }

@@ -11,6 +11,7 @@ pub mod analyzer;
 pub mod answer;
 pub mod ast;
 pub mod body;
+mod change_point;
 pub mod datatype;
 pub mod date;
 pub mod dissect;

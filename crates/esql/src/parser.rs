@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::lexer::{Lexeme, Token, tokens};
 use crate::request::{Parameter, ParameterKind};
 
+mod branches;
 mod commands;
 mod expressions;
 mod params;

@@ -5,7 +5,9 @@
 //!
 //! Columns are known by name; after every step names are unique, as in ES|QL.
 
+pub mod branches;
 pub mod calls;
+pub mod change;
 pub mod expression;
 pub mod lists;
 pub mod lower;
@@ -82,6 +84,28 @@ pub enum Step {
     MvExpand(String),
     Extract(Extract),
     LookupJoin(LookupJoin),
+    Fork(Fork),
+    ChangePoint(ChangePoint),
+}
+
+/// The same rows through several branches, one below the other.
+#[derive(Clone)]
+pub struct Fork {
+    /// Steps of each branch, and the columns that it gives.
+    pub branches: Vec<(Vec<Step>, Vec<String>)>,
+    /// Of all branches together, `_fork` included.
+    pub output: Vec<Attribute>,
+}
+
+/// Where a series changes, in two new columns of the row at which it does.
+#[derive(Clone)]
+pub struct ChangePoint {
+    pub value: String,
+    pub key: String,
+    pub kind: String,
+    pub p_value: String,
+    pub text: String,
+    pub span: Span,
 }
 
 #[derive(Clone)]

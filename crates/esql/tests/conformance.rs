@@ -6,7 +6,7 @@ mod harness;
 use std::path::{Path, PathBuf};
 
 /// Cases of the whole collection that pass at least: raise it with every gain, never lower it.
-const PASSED_AT_LEAST: usize = 1005;
+const PASSED_AT_LEAST: usize = 1007;
 
 /// The same, of the cases in `tests/recorded`.
 const COPIED_PASSED_AT_LEAST: usize = 436;

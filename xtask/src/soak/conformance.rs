@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::Ended;
-use crate::step::{cargo, root, target};
+use crate::step::{built, cargo, root};
 
 /// The recorded answers lie beside the repository.
 const SHARED: &str = "../shared/esql";
@@ -22,7 +22,7 @@ pub fn run(arguments: &[String]) -> Result<bool> {
 }
 
 fn runner() -> PathBuf {
-    target().join("debug/examples/conformance")
+    built("examples/conformance")
 }
 
 /// All recorded answers, by a runner that is built. The engine's own test holds the floor under

@@ -19,7 +19,7 @@ const FAULTS: usize = 8;
 /// Of 40 demos, at least so many put the right cause first.
 const RIGHT_OF_FORTY: usize = 36;
 /// A demo that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(700);
 /// How often a child is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The stages that a whole story has, in their order.

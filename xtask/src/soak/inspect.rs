@@ -12,7 +12,7 @@ use walkdir::WalkDir;
 
 use super::demos::fresh;
 use crate::random::Random;
-use crate::step::{datapulse, root, target};
+use crate::step::{built, datapulse, root};
 
 /// A check that says no.
 const SAYS_NO: i32 = 3;
@@ -89,7 +89,7 @@ fn records(folder: &Path) -> Result<Vec<Value>> {
 
 /// The shop's own book: the orders that it was given by key, and the changes that came of them.
 fn received(folder: &Path) -> Result<Value> {
-    let output = Command::new(target().join("debug/examples/received"))
+    let output = Command::new(built("examples/received"))
         .arg(folder.join("shop"))
         .output()
         .context("the simulator's example `received`")?;

@@ -37,8 +37,8 @@ impl Analyzer<'_> {
             CommandKind::LookupJoin(join) => self.lookup_join(join, command.span),
             CommandKind::Sample(share) => self.sample(share, command.span),
             CommandKind::Enrich(_) => self.cannot("ENRICH", command),
-            CommandKind::ChangePoint(_) => self.cannot("CHANGE_POINT", command),
-            CommandKind::Fork(_) => self.cannot("FORK", command),
+            CommandKind::ChangePoint(change) => self.change_point(change, command.span),
+            CommandKind::Fork(branches) => self.fork(branches, command.span),
             CommandKind::Fuse(_) => self.cannot("FUSE", command),
             CommandKind::Unsupported { name } => self.cannot(&name.to_uppercase(), command),
         }?;

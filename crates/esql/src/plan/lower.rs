@@ -14,7 +14,10 @@ use datafusion::logical_expr::{
 use super::calls::Shared;
 use super::expression::{self, column, constant_text, score_column};
 use super::lists::{self, Inner, element_of, list_of};
-use super::{Attribute, Extract, LookupJoin, Plan, SortKey, Source, Step, pushed, stats, top};
+use super::{
+    Attribute, Extract, LookupJoin, Plan, SortKey, Source, Step, branches, change, pushed, stats,
+    top,
+};
 use crate::datatype::DataType;
 use crate::full_text::Prepared;
 use crate::request::{Index, IndexMode};
@@ -57,7 +60,7 @@ pub fn lower(plan: &Plan, context: &Context) -> Result<LogicalPlan> {
     finish(plan_so_far, &plan.output)
 }
 
-fn next(step: &Step, input: LogicalPlan, context: &Context) -> Result<LogicalPlan> {
+pub fn next(step: &Step, input: LogicalPlan, context: &Context) -> Result<LogicalPlan> {
     match step {
         Step::Source(found) => source(found, context),
         Step::Row(named) | Step::Eval(named) => with_columns(input, named, context),
@@ -73,6 +76,8 @@ fn next(step: &Step, input: LogicalPlan, context: &Context) -> Result<LogicalPla
         Step::MvExpand(name) => expand(input, name),
         Step::Extract(extract) => self::extract(input, extract, context),
         Step::LookupJoin(join) => lookup(input, join, context),
+        Step::Fork(fork) => branches::fork(&input, fork, context),
+        Step::ChangePoint(change) => change::change_point(input, change, context),
     }
 }
 
