@@ -173,13 +173,19 @@ fn f_test(plain: f64, fuller: f64, more: f64, left: f64, tried: f64, scale: f64)
     }
 }
 
+/// Places that are tried of a series of `n`, those that lie near one another counted as one: their
+/// halves are nearly the same.
+fn tried(n: usize) -> f64 {
+    (n - SIDE) as f64 / SIDE as f64
+}
+
 /// A step or a change of trend.
 fn fitted(series: &[f64]) -> Option<Change> {
     let n = series.len();
     let middle = median(series);
     let all = Sums::of(series, 0, middle);
     let places = SIDE..=n - SIDE;
-    let tried = (n - 2 * SIDE + 1) as f64;
+    let tried = tried(n);
     let best = |left: fn(&Sums) -> f64| {
         places
             .clone()
@@ -230,7 +236,7 @@ fn straightened(series: &[f64]) -> Vec<f64> {
 /// The same level and another spread or shape.
 fn distribution(series: &[f64]) -> Option<Change> {
     let n = series.len();
-    let tried = (n - 2 * SIDE + 1) as f64;
+    let tried = tried(n);
     let (at, p_value) = (SIDE..=n - SIDE)
         .map(|at| (at, kolmogorov_smirnov(&series[..at], &series[at..])))
         .min_by(|a, b| a.1.total_cmp(&b.1))?;
