@@ -156,7 +156,7 @@ impl Analyzer<'_> {
         match (&alias.name, &alias.value.kind) {
             (Some(name), _) => name.text.clone(),
             (None, ExprKind::Field(field)) => field.text.clone(),
-            (None, _) => self.text(alias.value.span).trim().to_owned(),
+            (None, _) => self.text(alias.span).trim().to_owned(),
         }
     }
 

@@ -33,6 +33,7 @@ impl Analyzer<'_> {
         if self.late_barrier.is_some() {
             return condition;
         }
+        let condition = self.straightened(condition);
         self.each_conjunct(condition)
     }
 
@@ -51,6 +52,29 @@ impl Analyzer<'_> {
             return self.push(condition, false);
         }
         condition
+    }
+
+    /// A comparison with the constant on its right.
+    fn straightened(&self, condition: Expr) -> Expr {
+        let ExprKind::Call {
+            name, arguments, ..
+        } = &condition.kind
+        else {
+            return condition;
+        };
+        if matches!(name.as_str(), "and" | "or" | "not") {
+            let parts = arguments.iter().cloned();
+            let parts = parts.map(|part| self.straightened(part)).collect();
+            return self.rebuilt(&condition, &name.clone(), parts);
+        }
+        let (Some(name), [left, right]) = (mirrored(name), arguments.as_slice()) else {
+            return condition;
+        };
+        if left.constant().is_none() || right.constant().is_some() {
+            return condition;
+        }
+        let sides = vec![right.clone(), left.clone()];
+        self.rebuilt(&condition, name, sides)
     }
 
     fn answerable(&self, condition: &Expr) -> bool {
@@ -196,6 +220,19 @@ fn narrow(argument: &mut Expr) {
             values: Arc::new(narrowed),
         };
     }
+}
+
+/// The comparison with its sides changed.
+fn mirrored(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "==" => "==",
+        "!=" => "!=",
+        "<" => ">",
+        "<=" => ">=",
+        ">" => "<",
+        ">=" => "<=",
+        _ => return None,
+    })
 }
 
 /// The comparison that holds where this one doesn't.

@@ -27,7 +27,7 @@ macro_rules! conversion {
 
 const BOOLEANS: Accept = Accept {
     types: &[Boolean, Keyword, Text, Double, Long, UnsignedLong, Integer],
-    words: "boolean, numeric or string",
+    words: "boolean or numeric or string",
 };
 const INTEGERS: Accept = Accept {
     types: &[
@@ -40,7 +40,7 @@ const INTEGERS: Accept = Accept {
         UnsignedLong,
         Integer,
     ],
-    words: "boolean, counter_integer, datetime, numeric or string",
+    words: "boolean or counter_integer or datetime or numeric or string",
 };
 const LONGS: Accept = Accept {
     types: &[
@@ -54,7 +54,7 @@ const LONGS: Accept = Accept {
         UnsignedLong,
         Integer,
     ],
-    words: "boolean, counter_integer, counter_long, date_nanos, datetime, numeric or string",
+    words: "boolean or counter_integer or counter_long or date_nanos or datetime or numeric or string",
 };
 const UNSIGNED: Accept = Accept {
     types: &[
@@ -67,7 +67,7 @@ const UNSIGNED: Accept = Accept {
         UnsignedLong,
         Integer,
     ],
-    words: "boolean, datetime, numeric or string",
+    words: "boolean or datetime or numeric or string",
 };
 const DOUBLES: Accept = Accept {
     types: &[
@@ -80,7 +80,7 @@ const DOUBLES: Accept = Accept {
         UnsignedLong,
         Integer,
     ],
-    words: "boolean, counter_double, counter_integer, counter_long, datetime, numeric or string",
+    words: "boolean or counter_double or counter_integer or counter_long or datetime or numeric or string",
 };
 const STRINGS: Accept = Accept {
     types: &[
@@ -101,7 +101,7 @@ const STRINGS: Accept = Accept {
         CartesianPoint,
         CartesianShape,
     ],
-    words: "boolean, cartesian_point, cartesian_shape, date_nanos, datetime, geo_point, geo_shape, ip, numeric, string or version",
+    words: "boolean or cartesian_point or cartesian_shape or date_nanos or datetime or geo_point or geo_shape or ip or numeric or string or version",
 };
 const DATES: Accept = Accept {
     types: &[
@@ -114,11 +114,11 @@ const DATES: Accept = Accept {
         UnsignedLong,
         Integer,
     ],
-    words: "date_nanos, datetime, numeric or string",
+    words: "date_nanos or datetime or numeric or string",
 };
 const NANOS: Accept = Accept {
     types: &[Date, DateNanos, Keyword, Text, Double, Long, UnsignedLong],
-    words: "date_nanos, datetime, double, long, string or unsigned_long",
+    words: "date_nanos or datetime or double or long or string or unsigned_long",
 };
 const ADDRESSES: Accept = Accept {
     types: &[Ip, Keyword, Text],

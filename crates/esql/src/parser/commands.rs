@@ -237,12 +237,17 @@ impl Parser<'_> {
         let empty = self.is_word("by") || matches!(self.peek(), Token::End | Token::Symbol("|"));
         let mut more = !empty;
         while more {
-            let alias = self.alias()?;
+            let start = self.span();
+            let mut alias = self.alias()?;
             let filter = if self.take_word("where") {
                 Some(self.expression()?)
             } else {
                 None
             };
+            // An aggregate without a name is called by its whole text.
+            if alias.name.is_none() {
+                alias.span = self.since(start);
+            }
             aggregates.push(Aggregate { alias, filter });
             more = self.take_symbol(",");
         }

@@ -16,11 +16,9 @@ impl Parser<'_> {
         parsed
     }
 
-    fn binary(start: Span, operator: BinaryOperator, left: Expr, right: Expr) -> Expr {
-        let span = Span {
-            end: right.span.end,
-            ..start
-        };
+    fn binary(&self, start: Span, operator: BinaryOperator, left: Expr, right: Expr) -> Expr {
+        // Brackets around a side belong to the whole.
+        let span = self.since(start);
         let kind = ExprKind::Binary {
             operator,
             left: Box::new(left),
@@ -34,7 +32,7 @@ impl Parser<'_> {
         let mut left = self.and()?;
         while self.take_word("or") {
             let right = self.and()?;
-            left = Self::binary(start, BinaryOperator::Or, left, right);
+            left = self.binary(start, BinaryOperator::Or, left, right);
         }
         Ok(left)
     }
@@ -44,7 +42,7 @@ impl Parser<'_> {
         let mut left = self.not()?;
         while self.take_word("and") {
             let right = self.not()?;
-            left = Self::binary(start, BinaryOperator::And, left, right);
+            left = self.binary(start, BinaryOperator::And, left, right);
         }
         Ok(left)
     }
@@ -56,13 +54,9 @@ impl Parser<'_> {
             let outer = self.begun.replace(self.span());
             let value = self.deeper(Self::not)?;
             self.begun = outer;
-            let span = Span {
-                end: value.span.end,
-                ..start
-            };
             return Ok(Expr {
                 kind: ExprKind::Not(Box::new(value)),
-                span,
+                span: self.since(start),
             });
         }
         self.predicate()
@@ -170,7 +164,7 @@ impl Parser<'_> {
         };
         self.next();
         let right = self.sum()?;
-        Ok(Self::binary(start, operator, left, right))
+        Ok(self.binary(start, operator, left, right))
     }
 
     fn sum(&mut self) -> Result<Expr, Error> {
@@ -184,7 +178,7 @@ impl Parser<'_> {
             };
             self.next();
             let right = self.product()?;
-            left = Self::binary(start, operator, left, right);
+            left = self.binary(start, operator, left, right);
         }
     }
 
@@ -200,7 +194,7 @@ impl Parser<'_> {
             };
             self.next();
             let right = self.unary()?;
-            left = Self::binary(start, operator, left, right);
+            left = self.binary(start, operator, left, right);
         }
     }
 
@@ -272,10 +266,7 @@ impl Parser<'_> {
                     return Err(self.no_viable(self.begun.unwrap_or(start)));
                 }
                 self.symbol(")")?;
-                return Ok(Expr {
-                    kind: inner.kind,
-                    span: self.since(start),
-                });
+                return Ok(inner);
             }
             Token::Symbol("[") => {
                 self.next();

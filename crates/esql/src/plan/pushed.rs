@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr as Df, lit};
 
 use super::calls::Shared;
 use super::expression::{self, Lowered};
-use super::lists::Inner;
+use super::lists::{self, Inner};
 use super::{Expr, ExprKind};
 use crate::datatype::DataType;
 use crate::functions::{Call, Column, Function};
@@ -44,6 +44,10 @@ pub fn condition(condition: &Expr, schema: &DFSchema, shared: &Shared) -> Result
 fn truth(lowered: Lowered) -> Df {
     match lowered.arrow {
         Arrow::Boolean => lowered.expr,
+        // Rows with several values are passed over.
+        Arrow::List(element) if *element.data_type() == Arrow::Boolean => {
+            lists::only_value(lowered.expr, &Arrow::Boolean)
+        }
         _ => lit(false),
     }
 }

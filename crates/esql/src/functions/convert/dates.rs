@@ -1,6 +1,8 @@
 //! Conversions to dates.
 
-use arrow::array::{ArrayRef, Int64Array, Int64Builder};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, Int64Builder};
 
 use super::{Call, Column, Failures, Wrong, unchanged};
 use crate::datatype::DataType;
@@ -46,23 +48,45 @@ pub(super) fn to_date_nanos(
             let dates = to_longs(&column.values)?;
             collect(dates.iter(), failures, nanos_of_ms)
         }
+        DataType::Double => {
+            // Before it is made whole: a little before 1970 is before it, too.
+            let late = collect_doubles(doubles(&column.values)?, failures);
+            let late = Column {
+                data_type: DataType::Double,
+                values: late,
+            };
+            whole(&late, failures)?
+        }
         _ => {
             let numbers = whole(column, failures)?;
-            collect(numbers.iter(), failures, |nanos| {
-                if nanos < 0 {
-                    return Err(Wrong::Illegal(
-                        "Nanosecond dates before 1970-01-01T00:00:00.000Z are not supported."
-                            .to_owned(),
-                    ));
-                }
-                Ok(nanos)
+            collect(numbers.iter(), failures, |nanos| match nanos {
+                ..0 => Err(Wrong::Illegal(BEFORE_1970.to_owned())),
+                _ => Ok(nanos),
             })
         }
     };
     dated(values, &call.result.arrow())
 }
 
+const BEFORE_1970: &str = "Nanosecond dates before 1970-01-01T00:00:00.000Z are not supported.";
+
+/// Those that aren't before 1970.
+fn collect_doubles(values: &Float64Array, failures: &mut Failures) -> ArrayRef {
+    let mut late = |value: f64| {
+        if value < 0.0 {
+            Wrong::Illegal(BEFORE_1970.to_owned()).report(failures);
+            return None;
+        }
+        Some(value)
+    };
+    let late: Float64Array = values.iter().map(|value| late(value?)).collect();
+    Arc::new(late)
+}
+
 fn unreadable(text: &str, format: &str) -> Wrong {
+    if text.is_empty() {
+        return Wrong::Illegal("cannot parse empty datetime".to_owned());
+    }
     Wrong::Illegal(format!(
         "failed to parse date field [{text}] with format [{format}]"
     ))

@@ -79,6 +79,10 @@ pub(super) fn date_parse(
         }
         let name = formats.map_or(DEFAULT, |formats| formats.value(row));
         let text = strings.value(row);
+        if text.is_empty() {
+            failures.illegal("cannot parse empty datetime");
+            return None;
+        }
         let parsed = known.get(name).and_then(|format| {
             format
                 .parse(text)

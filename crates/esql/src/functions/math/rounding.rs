@@ -11,7 +11,7 @@ use crate::functions::arithmetic::{INTEGER_OVERFLOW, LONG_OVERFLOW, UNSIGNED_OVE
 use crate::functions::arrays::{dated, doubles, ints, longs, to_longs, unsigned, zip};
 use crate::functions::entry::Failures;
 use crate::functions::number::round_half_up;
-use crate::functions::signature::{Count, common_number, count, ordinal, wrong};
+use crate::functions::signature::{Count, common_number, constant, count, ordinal, wrong};
 use crate::functions::{Argument, Call, Column};
 
 pub(super) fn round(
@@ -82,6 +82,10 @@ fn round_whole(value: i128, places: i64) -> i128 {
         return 0;
     }
     let scale = 10_i128.pow(places.unsigned_abs() as u32);
+    // A number with no more digits than are taken off is nothing, as Elasticsearch has it.
+    if value.abs() < scale {
+        return 0;
+    }
     let rest = value.rem_euclid(scale);
     let below = value - rest;
     // Halves go away from zero.
@@ -109,6 +113,7 @@ pub(super) fn resolve_round_to(text: &str, arguments: &[Argument]) -> Result<Dat
         return Err(wrong("first ", text, words, &arguments[0]));
     }
     for (index, argument) in arguments.iter().enumerate().skip(1) {
+        constant(index, text, argument)?;
         let found = argument.data_type;
         if result.is_date() {
             if found != result && found != DataType::Null {

@@ -13,13 +13,15 @@ use crate::functions::{Call, Column};
 pub(super) fn concat(
     call: &Call<'_>,
     arguments: &[Column],
-    failures: &mut Failures,
+    _: &mut Failures,
 ) -> Option<ArrayRef> {
     let (column, delimiter) = (arguments.first()?, arguments.get(1)?);
     if column.data_type == DataType::Null || delimiter.data_type == DataType::Null {
         return None;
     }
-    let delimiters = single(std::slice::from_ref(delimiter), call.rows, failures)?;
+    // Elasticsearch says nothing of several delimiters.
+    let mut unsaid = Failures::default();
+    let delimiters = single(std::slice::from_ref(delimiter), call.rows, &mut unsaid)?;
     let delimiters = texts(&delimiters.first()?.values)?;
     let rows = Rows::new(column);
     let values = texts(&rows.values)?;

@@ -139,8 +139,12 @@ fn no_base64(text: &str) -> String {
     let strange = text
         .bytes()
         .find(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'/' | b'='));
+    let digits = text.bytes().take_while(|byte| *byte != b'=').count();
     match strange {
         Some(byte) => format!("Illegal base64 character {byte:x}"),
+        None if digits % 4 == 1 && digits == text.len() => {
+            "Last unit does not have enough valid bits".to_owned()
+        }
         None => "Input byte array has wrong 4-byte ending unit".to_owned(),
     }
 }
