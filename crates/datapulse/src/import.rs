@@ -113,8 +113,13 @@ impl Imported {
             if line.trim().is_empty() {
                 continue;
             }
-            let source: Map<String, Value> = serde_json::from_str(&line)
+            let mut source: Map<String, Value> = serde_json::from_str(&line)
                 .with_context(|| format!("{shown}:{number}: not a JSON object"))?;
+            let id = match source.remove("_id") {
+                None => None,
+                Some(Value::String(id)) => Some(id),
+                Some(other) => bail!("{shown}:{number}: _id is {other}, expected a string"),
+            };
             let at = source
                 .get("@timestamp")
                 .and_then(Value::as_str)
@@ -129,7 +134,7 @@ impl Imported {
             batch.push(Document {
                 index: index.to_owned(),
                 operation: Operation::Create,
-                id: None,
+                id,
                 source,
             });
             if batch.len() == BATCH {

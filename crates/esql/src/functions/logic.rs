@@ -20,18 +20,14 @@ pub(super) static ENTRIES: [Entry; 5] = [
         aliases: &[],
         summary: "Whether both are true.",
         resolve: both,
-        kernel: Kernel::Whole(|call, arguments, failures| {
-            combine(call, arguments, failures, and_kleene)
-        }),
+        kernel: Kernel::Whole(|call, arguments, _| combine(call, arguments, and_kleene)),
     },
     Entry {
         name: "or",
         aliases: &[],
         summary: "Whether any is true.",
         resolve: both,
-        kernel: Kernel::Whole(|call, arguments, failures| {
-            combine(call, arguments, failures, or_kleene)
-        }),
+        kernel: Kernel::Whole(|call, arguments, _| combine(call, arguments, or_kleene)),
     },
     Entry {
         name: "not",
@@ -78,13 +74,10 @@ fn anything(text: &str, arguments: &[Argument]) -> Result<DataType, String> {
 
 type Combine = fn(&BooleanArray, &BooleanArray) -> Result<BooleanArray, ArrowError>;
 
-fn combine(
-    call: &Call<'_>,
-    arguments: &[Column],
-    failures: &mut Failures,
-    with: Combine,
-) -> Option<ArrayRef> {
-    let singles = single(arguments, call.rows, failures)?;
+fn combine(call: &Call<'_>, arguments: &[Column], with: Combine) -> Option<ArrayRef> {
+    // Several values are null here without a warning, as in Elasticsearch.
+    let mut unsaid = Failures::default();
+    let singles = single(arguments, call.rows, &mut unsaid)?;
     let operand = |index: usize| match singles.get(index) {
         Some(column) if column.data_type != DataType::Null => booleans(&column.values).cloned(),
         _ => Some(BooleanArray::new_null(call.rows)),

@@ -188,7 +188,7 @@ pub(super) static ENTRIES: [Entry; 30] = [
         aliases: &[],
         summary: "The number rounded to so many decimal places.",
         resolve: |text, arguments| like_first(text, arguments, Count::OneOrTwo, &[NUMERIC, WHOLE]),
-        kernel: Kernel::Single(rounding::round),
+        kernel: Kernel::Whole(rounding::round),
     },
     Entry {
         name: "ROUND_TO",

@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, Int32Array};
 use super::entry::{Entry, Kernel};
 use super::lists::Rows;
 use super::signature::{
-    Count, DOUBLE, INTEGER, NUMERIC, REPRESENTABLE, STRING, check, constant, count, fixed,
+    Count, DOUBLE, INTEGER, NUMERIC, REPRESENTABLE, SIGNED, STRING, check, constant, count, fixed,
     like_first, no_text, wrong,
 };
 use super::{Argument, Call, Column};
@@ -120,7 +120,7 @@ pub(super) static ENTRIES: [Entry; 18] = [
         name: "MV_PERCENTILE",
         aliases: &[],
         summary: "The value below which so many percent of the values lie.",
-        resolve: |text, arguments| like_first(text, arguments, Count::Two, &[NUMERIC, NUMERIC]),
+        resolve: |text, arguments| like_first(text, arguments, Count::Two, &[SIGNED, SIGNED]),
         kernel: Kernel::Whole(numbers::percentile),
     },
     Entry {

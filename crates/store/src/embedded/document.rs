@@ -16,6 +16,27 @@ const PREVIEW_CHARS: usize = 60;
 pub const PARSING: &str = "document_parsing_exception";
 const ILLEGAL: &str = "illegal_argument_exception";
 
+/// Names that are about a document and can't be in it.
+const METADATA: [&str; 8] = [
+    "_id",
+    "_index",
+    "_source",
+    "_version",
+    "_routing",
+    "_ignored",
+    "_field_names",
+    "_seq_no",
+];
+
+fn metadata(name: &str) -> Refusal {
+    Refusal {
+        kind: PARSING,
+        reason: format!(
+            "failed to parse: Field [{name}] is a metadata field and cannot be added inside a document. Use the index API request parameters."
+        ),
+    }
+}
+
 /// Elasticsearch's type and reason for an item that is not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -85,6 +106,9 @@ impl Reader<'_> {
                 });
             }
             if prefix.is_empty() {
+                if METADATA.contains(&key.as_str()) {
+                    return Err(metadata(&key));
+                }
                 self.value(&key, value, depth)?;
             } else {
                 self.value(&format!("{prefix}.{key}"), value, depth)?;

@@ -10,6 +10,7 @@ use crate::datatype::DataType;
 use crate::functions::arithmetic::{INTEGER_OVERFLOW, LONG_OVERFLOW, UNSIGNED_OVERFLOW};
 use crate::functions::arrays::{dated, doubles, ints, longs, to_longs, unsigned, zip};
 use crate::functions::entry::Failures;
+use crate::functions::lists::single;
 use crate::functions::number::round_half_up;
 use crate::functions::signature::{Count, common_number, constant, count, ordinal, wrong};
 use crate::functions::{Argument, Call, Column};
@@ -19,6 +20,11 @@ pub(super) fn round(
     arguments: &[Column],
     failures: &mut Failures,
 ) -> Option<ArrayRef> {
+    // A whole number without places is left as it is, several of them too.
+    if arguments.len() == 1 && call.result != DataType::Double {
+        return arguments.first().map(|only| only.values.clone());
+    }
+    let arguments = single(arguments, call.rows, failures)?;
     let values = &arguments.first()?.values;
     let places = match arguments.get(1) {
         Some(places) => to_longs(&places.values)?,

@@ -10,11 +10,7 @@ use crate::functions::entry::Failures;
 use crate::functions::lists::{Rows, from_lengths, single};
 use crate::functions::{Call, Column};
 
-pub(super) fn concat(
-    call: &Call<'_>,
-    arguments: &[Column],
-    _: &mut Failures,
-) -> Option<ArrayRef> {
+pub(super) fn concat(call: &Call<'_>, arguments: &[Column], _: &mut Failures) -> Option<ArrayRef> {
     let (column, delimiter) = (arguments.first()?, arguments.get(1)?);
     if column.data_type == DataType::Null || delimiter.data_type == DataType::Null {
         return None;

@@ -170,6 +170,11 @@ pub(super) fn replace(
         }
         let text = strings.value(row);
         let done = known.get(patterns.value(row)).and_then(|regex| {
+            // What is never used may be wrong.
+            if !regex.is_match(text) {
+                to.push_str(text);
+                return Ok(());
+            }
             let replacement = Replacement::new(replacements.value(row), regex)?;
             replacement.apply(regex, text, to);
             Ok(())
