@@ -118,6 +118,11 @@ pub async fn items_are_refused_one_by_one(store: &impl Telemetry) {
             ),
             create("Bad", Some("6"), json!({"@timestamp": at})),
             create("incidents", Some("7"), json!({"@timestamp": at})),
+            create(
+                "metrics-system",
+                Some("8"),
+                json!({"@timestamp": at, "_id": "x"}),
+            ),
         ],
     )
     .await;
@@ -144,6 +149,7 @@ pub async fn items_are_refused_one_by_one(store: &impl Telemetry) {
         matches!(results[6], ItemResult::Refused { .. }),
         "the projection isn't anybody's to write"
     );
+    assert!(refusal(&results[7]).contains("[_id]"), "{:?}", results[7]);
     let query = "FROM metrics-system | STATS n = COUNT(*), sum = SUM(latency)";
     assert_eq!(row(store, query).await, ["2", "19.5"]);
 }
