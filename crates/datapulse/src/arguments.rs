@@ -302,6 +302,13 @@ pub enum Eval {
         #[arg(long, value_name = "FILE")]
         answers: Option<PathBuf>,
     },
+    /// Log lines: what are their templates, as cases/FORMAT.md says
+    Logs {
+        dir: PathBuf,
+        /// Write answers here, as <system>.csv
+        #[arg(long, value_name = "DIR")]
+        answers: Option<PathBuf>,
+    },
 }
 
 /// How a recorded incident is met.
