@@ -302,6 +302,14 @@ pub enum Eval {
         #[arg(long, value_name = "FILE")]
         answers: Option<PathBuf>,
     },
+    /// Metric series: where are the anomalies, as cases/FORMAT.md says
+    Series {
+        /// A suite's folder, or the folder of several
+        dir: PathBuf,
+        /// Write answers here: <name>.csv, for several suites within a folder each
+        #[arg(long, value_name = "DIR")]
+        answers: Option<PathBuf>,
+    },
     /// Log lines: what are their templates, as cases/FORMAT.md says
     Logs {
         dir: PathBuf,

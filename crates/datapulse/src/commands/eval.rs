@@ -31,6 +31,7 @@ mod plain_csv;
 mod progress;
 mod replay;
 mod score;
+mod series;
 mod source;
 mod table;
 
@@ -47,6 +48,10 @@ pub async fn run(here: &Here, command: Eval) -> Result<u8> {
         } => {
             let cases = cases::find(&dir, suite.as_deref())?;
             incidents(here, &cases, mode, answers.as_deref()).await
+        }
+        Eval::Series { dir, answers } => {
+            source::refuse_same(&dir, answers.as_deref())?;
+            series::run(here.output, &dir, answers.as_deref())
         }
         Eval::Logs { dir, answers } => {
             source::refuse_same(&dir, answers.as_deref())?;
