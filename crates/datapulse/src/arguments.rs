@@ -73,7 +73,7 @@ pub enum Command {
     /// List, read and search runbooks
     #[command(subcommand)]
     Runbook(Runbook),
-    /// Score answers on recorded incidents
+    /// Score answers on recorded incidents, series and logs
     #[command(subcommand)]
     Eval(Eval),
     /// Make, list and revoke API tokens
@@ -312,6 +312,7 @@ pub enum Eval {
     },
     /// Log lines: what are their templates, as cases/FORMAT.md says
     Logs {
+        /// The folder of suite.json and <system>.log.gz
         dir: PathBuf,
         /// Write answers here, as <system>.csv
         #[arg(long, value_name = "DIR")]

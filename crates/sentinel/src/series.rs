@@ -28,7 +28,7 @@ const MAX_OF_ONE: f64 = 6.0;
 /// The mean over a machine's metrics is small where few are to blame.
 const MACHINE_WEIGHT: f64 = 2.0;
 /// Surprise that makes a score of one half.
-const HALF: f64 = 1.7;
+const HALF: f64 = 1.62;
 
 /// Scores of one point, from 0 to 1.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,20 +4,20 @@ use super::forecast::Forecast;
 use super::tail::Tail;
 
 /// Values before a deviation says anything.
-const MIN_VALUES: u32 = 100;
+const MIN_VALUES: u32 = 237;
 /// Values in which usual deviations are learned as they come; later, large ones are cut.
 const WARM: u32 = 30;
 /// How fast usual deviations are learned, and how many of them one deviation counts at most.
 const SCALE_RATE: f64 = 0.0029;
-const MAX_LEARNED: f64 = 5.1084;
+const MAX_LEARNED: f64 = 5.108;
 /// Usual deviations are at least this share of the level: what is less is no matter.
-const MIN_SCALE: f64 = 0.0025;
+const MIN_SCALE: f64 = 0.0023;
 /// A fall counts for less than a rise.
-const FALL: f64 = 0.8395;
+const FALL: f64 = 0.7726;
 
 /// Values in the mean of the last few and of the last many.
-const FEW: f64 = 5.0206;
-const MANY: f64 = 111.8673;
+const FEW: f64 = 4.946;
+const MANY: f64 = 113.8;
 /// A single deviation counts so much in them at most, and in the noise.
 const MAX_IN_MEAN: f64 = 20.0;
 const MAX_IN_NOISE: f64 = 10.0;
@@ -29,9 +29,9 @@ const MIN_NOISE: f64 = 0.05;
 const FIRST_NOISE: f64 = 0.8;
 
 /// What the surprise of each is lessened by.
-const LESS_FEW: f64 = 1.2774;
+const LESS_FEW: f64 = 1.277;
 const LESS_MANY: f64 = 0.7661;
-const LESS_NOISE: f64 = 0.5253;
+const LESS_NOISE: f64 = 0.6886;
 /// Weight of all of them together, beside the largest alone; together they are halved.
 const TOGETHER: f64 = 0.4928;
 

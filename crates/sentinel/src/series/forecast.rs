@@ -15,7 +15,7 @@ const SLOT_RATE: f64 = 0.0813;
 const OFFSET_RATE: f64 = 0.005;
 /// How fast a forecast's error is learned, and how much better forecasts count for more.
 const ERROR_RATE: f64 = 0.02;
-const BETTER: f64 = 1.2912;
+const BETTER: f64 = 1.404;
 /// Values after which a season is believed.
 const MIN_SEEN: u32 = 20;
 /// Errors beyond so many times the usual one are learned as that.

@@ -1,19 +1,19 @@
 //! An alarm is told once: after it, the next one must be a greater surprise.
 
 /// Surprise that is an alarm.
-const ALARM: f64 = 1.5477;
+const ALARM: f64 = 1.548;
 /// What each alarm adds to what the next one needs,
-const MORE: f64 = 1.1732;
+const MORE: f64 = 1.18;
 /// and the share of its surprise that the next one needs at least.
 const SHARE: f64 = 0.4978;
 /// Points and hours in which that goes down to a third (by e).
 const POINTS: f64 = 1614.0;
 const HOURS: f64 = 54.55;
 /// Points after an alarm in which only a surprise that is greater by [`RISE`] is one.
-const QUIET_POINTS: f64 = 3.9266;
-const RISE: f64 = 2.3037;
+const QUIET_POINTS: f64 = 4.395;
+const RISE: f64 = 2.517;
 /// Points count for more where they are rare: by this power of their distance to five minutes.
-const STRETCH: f64 = 1.3655;
+const STRETCH: f64 = 1.365;
 const STEP_S: f64 = 300.0;
 const MIN_STEP: f64 = 0.2;
 const MAX_STEP: f64 = 12.0;

@@ -3,17 +3,17 @@
 /// Share of deviations that are ordinary.
 const ORDINARY: f64 = 0.998;
 /// How fast the border of the ordinary moves, in logarithms a deviation beyond it.
-const BORDER_RATE: f64 = 0.0395;
+const BORDER_RATE: f64 = 0.0362;
 /// Points in which the border may move faster, since it was guessed.
 const BORDER_WARM: f64 = 20.0;
 /// The border before anything was seen, in mean absolute deviations.
-const FIRST_BORDER: f64 = 3.6352;
+const FIRST_BORDER: f64 = 3.635;
 /// Mean logarithm by which deviations beyond the border exceed it: how fast it is learned, what
 /// it is before anything was seen, at least, and what one deviation adds at most.
-const EXCESS_RATE: f64 = 0.0201;
-const FIRST_EXCESS: f64 = 0.3306;
-const MIN_EXCESS: f64 = 0.3107;
-const MAX_EXCESS: f64 = 1.1198;
+const EXCESS_RATE: f64 = 0.0332;
+const FIRST_EXCESS: f64 = 0.1897;
+const MIN_EXCESS: f64 = 0.1361;
+const MAX_EXCESS: f64 = 1.046;
 /// Weight of how rare a deviation is; the rest weighs how large.
 const RARE: f64 = 0.7941;
 /// Of a deviation's size, by its logarithm.

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::source;
 use crate::arguments::Output;
 use crate::print;
+use baseline::SILENCES;
 use score::{Report, Scored};
 use suite::Suite;
 
@@ -30,7 +31,8 @@ struct Answered {
     /// Seconds since 1970.
     at_s: Vec<i64>,
     scores: Vec<f64>,
-    baseline: Vec<f64>,
+    /// With each of its times of silence.
+    baseline: [Vec<f64>; SILENCES],
 }
 
 pub fn run(output: Output, dir: &Path, answers: Option<&Path>) -> Result<u8> {
@@ -71,7 +73,7 @@ fn answer(suite: &Suite, name: &str, folder: Option<&Path>) -> Result<Answered> 
         name: name.to_owned(),
         at_s: Vec::new(),
         scores: Vec::new(),
-        baseline: Vec::new(),
+        baseline: Default::default(),
     };
     let mut head: Option<Head> = None;
     source::each_line(&source::find(&suite.folder, name)?, |line| {
@@ -96,7 +98,10 @@ fn answer(suite: &Suite, name: &str, folder: Option<&Path>) -> Result<Answered> 
         }
         answered.at_s.push(point.at_s);
         answered.scores.push(scores.score);
-        answered.baseline.push(head.baseline.observe(&point.values));
+        let plain = head.baseline.observe(&point.values);
+        for (scores, score) in answered.baseline.iter_mut().zip(plain) {
+            scores.push(score);
+        }
         Ok(())
     })?;
     if let Some(mut out) = out {
@@ -185,7 +190,7 @@ fn seconds(time: &str) -> Result<i64> {
 }
 
 fn report(suite: &Suite, series: &[Answered], windows: &suite::Windows) -> Report {
-    let of = |scores: fn(&Answered) -> &[f64]| -> Vec<Scored> {
+    let of = |scores: &dyn Fn(&Answered) -> Vec<f64>| -> Vec<Scored> {
         let one = |series: &Answered| {
             let labelled = windows.get(&series.name).map_or(&[][..], Vec::as_slice);
             let from = suite.score_from.get(&series.name).copied();
@@ -193,11 +198,10 @@ fn report(suite: &Suite, series: &[Answered], windows: &suite::Windows) -> Repor
         };
         series.iter().map(one).collect()
     };
-    Report::of(
-        suite,
-        &of(|series| &series.scores),
-        &of(|series| &series.baseline),
-    )
+    let plain: Vec<Vec<Scored>> = (0..SILENCES)
+        .map(|silence| of(&|series| series.baseline[silence].clone()))
+        .collect();
+    Report::of(suite, &of(&|series| series.scores.clone()), &plain)
 }
 
 fn say(output: Output, reports: &[Report], points: usize) -> Result<u8> {

@@ -1,5 +1,6 @@
 //! What there is to beat: how far a value is from the median of those before it, in median
-//! deviations. For several metrics, their mean.
+//! deviations. For several metrics, their mean. Which time of silence after an alarm is best
+//! differs, so it has a short and a long one, and its better figure counts.
 
 use std::collections::VecDeque;
 
@@ -7,7 +8,8 @@ use std::collections::VecDeque;
 const WINDOW: usize = 288;
 const MIN_VALUES: usize = 30;
 /// Points after an alarm in which only a higher score is one.
-const QUIET_POINTS: usize = 60;
+const QUIET_POINTS: [usize; SILENCES] = [60, 288];
+pub const SILENCES: usize = 2;
 /// Makes a median deviation that of a normal distribution.
 const NORMAL: f64 = 1.4826;
 /// Deviations that make a score of one half.
@@ -15,20 +17,19 @@ const HALF: f64 = 4.0;
 
 pub struct Detector {
     metrics: Vec<Window>,
-    highest: f64,
-    since: usize,
+    quiet: [Quiet; SILENCES],
 }
 
 impl Detector {
     pub fn new(metrics: usize) -> Self {
         Self {
             metrics: (0..metrics).map(|_| Window::default()).collect(),
-            highest: 0.0,
-            since: 0,
+            quiet: [Quiet::default(); SILENCES],
         }
     }
 
-    pub fn observe(&mut self, values: &[Option<f64>]) -> f64 {
+    /// A score for each time of silence.
+    pub fn observe(&mut self, values: &[Option<f64>]) -> [f64; SILENCES] {
         let mut sum = 0.0;
         for (window, value) in self.metrics.iter_mut().zip(values) {
             if let Some(value) = value.filter(|value| value.is_finite()) {
@@ -36,12 +37,30 @@ impl Detector {
             }
         }
         let mean = sum / self.metrics.len().max(1) as f64;
+        let mut scores = [0.0; SILENCES];
+        for ((quiet, points), score) in self.quiet.iter_mut().zip(QUIET_POINTS).zip(&mut scores) {
+            let told = quiet.pass(mean, points);
+            *score = told / (told + HALF);
+        }
+        scores
+    }
+}
+
+/// The highest score that was told, and how long ago.
+#[derive(Clone, Copy, Default)]
+struct Quiet {
+    highest: f64,
+    since: usize,
+}
+
+impl Quiet {
+    fn pass(&mut self, deviation: f64, points: usize) -> f64 {
         self.since += 1;
-        if self.since < QUIET_POINTS && mean <= self.highest {
+        if self.since < points && deviation <= self.highest {
             return 0.0;
         }
-        (self.highest, self.since) = (mean, 0);
-        mean / (mean + HALF)
+        (self.highest, self.since) = (deviation, 0);
+        deviation
     }
 }
 
@@ -112,10 +131,11 @@ mod tests {
         for value in 0..100 {
             detector.observe(&[Some(f64::from(value % 7))]);
         }
-        let first = detector.observe(&[Some(100.0)]);
+        let [first, _] = detector.observe(&[Some(100.0)]);
         assert!(first > 0.5, "{first}");
-        assert_eq!(detector.observe(&[Some(100.0)]), 0.0);
-        assert!(detector.observe(&[Some(1000.0)]) > first);
-        assert_eq!(detector.observe(&[None]), 0.0);
+        assert_eq!(detector.observe(&[Some(100.0)]), [0.0; SILENCES]);
+        let [more, _] = detector.observe(&[Some(1000.0)]);
+        assert!(more > first);
+        assert_eq!(detector.observe(&[None]), [0.0; SILENCES]);
     }
 }

@@ -90,7 +90,7 @@ mod tests {
             scores[*alarm] = 0.7;
         }
         let labelled = [(10, 20), (100, 110), (150, 150)];
-        count(&Scored::new(&at_s, &scores, &labelled, Some(50)), 0.5, 5, k)
+        count(&Scored::new(&at_s, scores, &labelled, Some(50)), 0.5, 5, k)
     }
 
     #[test]

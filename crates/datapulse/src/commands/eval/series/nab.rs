@@ -132,7 +132,7 @@ mod tests {
         for alarm in alarms {
             scores[*alarm] = 0.9;
         }
-        File::new(&Scored::new(&at_s, &scores, &[(500, 599)], None))
+        File::new(&Scored::new(&at_s, scores, &[(500, 599)], None))
     }
 
     fn standard(alarms: &[usize]) -> f64 {

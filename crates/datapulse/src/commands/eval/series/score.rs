@@ -24,7 +24,7 @@ pub struct Scored {
 
 impl Scored {
     /// `windows` and `from` are seconds. A window without a row is left out.
-    pub fn new(at_s: &[i64], scores: &[f64], windows: &[(i64, i64)], from: Option<i64>) -> Self {
+    pub fn new(at_s: &[i64], scores: Vec<f64>, windows: &[(i64, i64)], from: Option<i64>) -> Self {
         let rows = |(first, last): &(i64, i64)| {
             let within = |at: &i64| (*first..=*last).contains(at);
             let start = at_s.iter().position(within)?;
@@ -32,7 +32,7 @@ impl Scored {
             Some(start..=end)
         };
         Self {
-            scores: scores.to_vec(),
+            scores,
             windows: windows.iter().filter_map(rows).collect(),
             from: from.map_or(0, |from| {
                 at_s.iter().position(|at| *at >= from).unwrap_or(at_s.len())
@@ -74,23 +74,31 @@ pub struct Report {
 struct Measured {
     measure: String,
     scores: Figure,
-    baseline: Figure,
+    baseline: Option<Figure>,
 }
 
 impl Report {
-    pub fn of(suite: &Suite, ours: &[Scored], baseline: &[Scored]) -> Self {
-        let (ours_of, baseline_of) = (figures(suite, ours), figures(suite, baseline));
-        let pairs = ours_of.into_iter().zip(baseline_of);
-        let measured = |((measure, scores), (_, baseline)): ((String, _), (_, _))| Measured {
-            measure,
-            scores,
-            baseline,
-        };
+    /// Of our scores, and of a baseline's variants, whose better figure counts.
+    pub fn of(suite: &Suite, ours: &[Scored], baseline: &[Vec<Scored>]) -> Self {
+        let mut measured: Vec<Measured> = figures(suite, ours)
+            .into_iter()
+            .map(|(measure, scores)| Measured {
+                measure,
+                scores,
+                baseline: None,
+            })
+            .collect();
+        for variant in baseline {
+            for (measured, (_, figure)) in measured.iter_mut().zip(figures(suite, variant)) {
+                let better = |before: &Figure| before.best >= figure.best;
+                measured.baseline = measured.baseline.filter(better).or(Some(figure));
+            }
+        }
         Self {
             suite: suite.name.clone(),
             series: ours.len(),
             windows: ours.iter().map(|series| series.windows.len()).sum(),
-            figures: pairs.map(measured).collect(),
+            figures: measured,
         }
     }
 
@@ -106,7 +114,9 @@ impl Report {
                 self.windows.to_string(),
                 measured.measure.clone(),
                 number(measured.scores.best),
-                number(measured.baseline.best),
+                measured
+                    .baseline
+                    .map_or_else(String::new, |figure| number(figure.best)),
                 number(measured.scores.at_half),
                 format!("{:.3}", measured.scores.threshold),
             ]
@@ -183,7 +193,12 @@ mod tests {
 
     fn scored(scores: &[f64]) -> Scored {
         let at_s: Vec<i64> = (0..scores.len() as i64).map(|row| row * 60).collect();
-        Scored::new(&at_s, scores, &[(120, 179), (5000, 6000)], Some(60))
+        Scored::new(
+            &at_s,
+            scores.to_vec(),
+            &[(120, 179), (5000, 6000)],
+            Some(60),
+        )
     }
 
     #[test]
