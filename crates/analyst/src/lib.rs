@@ -10,6 +10,7 @@ pub mod gather;
 pub mod observations;
 pub mod report;
 pub mod stage;
+pub mod templates;
 pub mod weigh;
 pub mod witness;
 

@@ -73,7 +73,7 @@ pub enum Command {
     /// List, read and search runbooks
     #[command(subcommand)]
     Runbook(Runbook),
-    /// Score answers on recorded incidents
+    /// Score answers on recorded incidents, series and logs
     #[command(subcommand)]
     Eval(Eval),
     /// Make, list and revoke API tokens
@@ -300,6 +300,22 @@ pub enum Eval {
         mode: Vec<Mode>,
         /// Write answers here, one JSON object a line
         #[arg(long, value_name = "FILE")]
+        answers: Option<PathBuf>,
+    },
+    /// Metric series: where are the anomalies, as cases/FORMAT.md says
+    Series {
+        /// A suite's folder, or the folder of several
+        dir: PathBuf,
+        /// Write answers here: <name>.csv, for several suites within a folder each
+        #[arg(long, value_name = "DIR")]
+        answers: Option<PathBuf>,
+    },
+    /// Log lines: what are their templates, as cases/FORMAT.md says
+    Logs {
+        /// The folder of suite.json and <system>.log.gz
+        dir: PathBuf,
+        /// Write answers here, as <system>.csv
+        #[arg(long, value_name = "DIR")]
         answers: Option<PathBuf>,
     },
 }

@@ -12,6 +12,7 @@ pub mod detect;
 pub mod error;
 pub mod memory;
 pub mod reading;
+pub mod series;
 pub mod settings;
 pub mod severity;
 pub mod tick;

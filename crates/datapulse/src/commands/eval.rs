@@ -1,5 +1,6 @@
 //! `datapulse eval incidents`: the very same Sentinel and Analyst on recorded incidents, each in
 //! a store of its own and on the case's clock; then scores, where there is truth to score with.
+//! The other questions have a module each.
 //!
 //! Answering opens `case.json` and `docs/` only. `truth.json` is opened after the last answer of
 //! the run is written.
@@ -25,34 +26,57 @@ use replay::{Options, Played};
 mod answer;
 mod cases;
 mod feed;
+mod logs;
+mod plain_csv;
 mod progress;
 mod replay;
 mod score;
+mod series;
+mod source;
 mod table;
 
 /// A case could not be answered.
 const FAILED: u8 = 1;
 
 pub async fn run(here: &Here, command: Eval) -> Result<u8> {
-    let Eval::Incidents {
-        dir,
-        suite,
-        mode,
-        answers,
-    } = command;
-    let cases = cases::find(&dir, suite.as_deref())?;
-    let mut modes = mode;
+    match command {
+        Eval::Incidents {
+            dir,
+            suite,
+            mode,
+            answers,
+        } => {
+            let cases = cases::find(&dir, suite.as_deref())?;
+            incidents(here, &cases, mode, answers.as_deref()).await
+        }
+        Eval::Series { dir, answers } => {
+            source::refuse_same(&dir, answers.as_deref())?;
+            series::run(here.output, &dir, answers.as_deref())
+        }
+        Eval::Logs { dir, answers } => {
+            source::refuse_same(&dir, answers.as_deref())?;
+            logs::run(here.output, &dir, answers.as_deref())
+        }
+    }
+}
+
+async fn incidents(
+    here: &Here,
+    cases: &[Case],
+    mut modes: Vec<Mode>,
+    answers: Option<&Path>,
+) -> Result<u8> {
     modes.sort();
     modes.dedup();
-    let out = Out::new(answers.as_deref(), here.output)?;
-    let (played, failed) = answer_all(here, &cases, &modes, out).await?;
+    let out = Out::new(answers, here.output)?;
+    let (played, failed) = answer_all(here, cases, &modes, out).await?;
     // From here on truth may be read: the last answer is written.
-    let scores = score::scores(&cases, &played)?;
+    let scores = score::scores(cases, &played)?;
     if here.output == Output::Json {
         let answers: Vec<&Answer> = played.iter().flat_map(|played| &played.answers).collect();
         print::json(&json!({ "answers": answers, "scores": scores }))?;
     } else {
-        println!("{}", table::of(&scores, &cases));
+        println!("{}", table::of(&scores, cases));
     }
     Ok(if failed == 0 { 0 } else { FAILED })
 }

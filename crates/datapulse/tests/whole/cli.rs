@@ -5,7 +5,7 @@ use crate::server::{Server, wait};
 use crate::{shows, story};
 
 /// Every command, and the groups' own commands.
-const HELP: [&[&str]; 13] = [
+const HELP: [&[&str]; 16] = [
     &[],
     &["demo"],
     &["serve"],
@@ -17,6 +17,9 @@ const HELP: [&[&str]; 13] = [
     &["query"],
     &["tools"],
     &["runbook"],
+    &["eval"],
+    &["eval", "logs"],
+    &["eval", "series"],
     &["token"],
     &["completion"],
 ];
