@@ -13,6 +13,24 @@ pub const JOINS_WITHIN_MS: i64 = 30 * 60 * 1000;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Topology {
     calls: BTreeMap<String, BTreeSet<String>>,
+    callers: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// The services that are few calls away from one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Near {
+    These(BTreeSet<String>),
+    /// Nobody said who calls whom.
+    Unknown,
+}
+
+impl Near {
+    pub fn holds(&self, service: &str) -> bool {
+        match self {
+            Self::These(services) => services.contains(service),
+            Self::Unknown => true,
+        }
+    }
 }
 
 impl Topology {
@@ -22,11 +40,42 @@ impl Topology {
                 .entry(caller.to_owned())
                 .or_default()
                 .insert(callee.to_owned());
+            self.callers
+                .entry(callee.to_owned())
+                .or_default()
+                .insert(caller.to_owned());
         }
     }
 
     pub fn callees(&self, service: &str) -> impl Iterator<Item = &String> {
         self.calls.get(service).into_iter().flatten()
+    }
+
+    /// Nobody said who calls whom.
+    pub fn is_unknown(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// The services within `hops` calls of one, up or down, itself included.
+    pub fn around(&self, service: &str, hops: usize) -> Near {
+        if self.is_unknown() {
+            return Near::Unknown;
+        }
+        let mut near = BTreeSet::from([service.to_owned()]);
+        let mut edge = vec![service.to_owned()];
+        for _ in 0..hops {
+            let mut next = Vec::new();
+            for at in edge {
+                let beside = [self.calls.get(&at), self.callers.get(&at)];
+                for other in beside.into_iter().flatten().flatten() {
+                    if near.insert(other.clone()) {
+                        next.push(other.clone());
+                    }
+                }
+            }
+            edge = next;
+        }
+        Near::These(near)
     }
 
     /// The shortest way from `from` to `to` along calls in one direction, both ends included.

@@ -4,7 +4,11 @@ use model::{Signal, Timestamp};
 
 use crate::baseline::ServiceBaseline;
 use crate::reading::Reading;
-use crate::settings::Settings;
+use crate::settings::{Settings, Thresholds};
+
+/// What findings are held against.
+pub const THRESHOLD: &str = "threshold";
+pub const BASELINE: &str = "baseline";
 
 /// A deviation in one tick; it takes several before it is a finding.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,17 +55,10 @@ fn error_rate(
     if requests < settings.min_requests {
         return None;
     }
-    let fixed = settings
-        .error_rate
-        .of(&reading.service, reading.criticality);
-    let (threshold, held_against) = match fixed {
-        Some(threshold) => (threshold, "threshold"),
-        None => {
-            let normal = baseline?.error_rate?;
-            let least = settings.baseline.least_error_rate;
-            (normal.line(&settings.baseline, least), "baseline")
-        }
-    };
+    let learned = baseline.and_then(|baseline| baseline.error_rate);
+    let learned =
+        learned.map(|normal| normal.line(&settings.baseline, settings.baseline.least_error_rate));
+    let (threshold, held_against) = line(reading, &settings.error_rate, learned)?;
     (observed > threshold).then_some(Deviation {
         signal: Signal::ErrorRate,
         observed,
@@ -82,15 +79,10 @@ fn p99(
     if requests < settings.min_requests {
         return None;
     }
-    let fixed = settings.p99_ms.of(&reading.service, reading.criticality);
-    let (threshold, held_against) = match fixed {
-        Some(threshold) => (threshold, "threshold"),
-        None => {
-            let normal = baseline?.p99_ms?;
-            let least = settings.baseline.least_p99_ms;
-            (normal.line(&settings.baseline, least), "baseline")
-        }
-    };
+    let learned = baseline.and_then(|baseline| baseline.p99_ms);
+    let learned =
+        learned.map(|normal| normal.line(&settings.baseline, settings.baseline.least_p99_ms));
+    let (threshold, held_against) = line(reading, &settings.p99_ms, learned)?;
     (observed > threshold).then_some(Deviation {
         signal: Signal::Latency,
         observed,
@@ -99,6 +91,18 @@ fn p99(
         unit: "ms",
         requests: Some(requests),
     })
+}
+
+/// What a signal is held against, and what that is called.
+fn line(reading: &Reading, set: &Thresholds, learned: Option<f64>) -> Option<(f64, &'static str)> {
+    if let Some(threshold) = set.of(&reading.service, reading.criticality) {
+        return Some((threshold, THRESHOLD));
+    }
+    match (set.global, learned) {
+        (Some(global), Some(learned)) if learned > global => Some((learned, BASELINE)),
+        (Some(global), _) => Some((global, THRESHOLD)),
+        (None, learned) => Some((learned?, BASELINE)),
+    }
 }
 
 /// Share of a baseline's intervals in which a service must have reported to be missed.

@@ -15,6 +15,7 @@ pub mod reading;
 pub mod settings;
 pub mod severity;
 pub mod tick;
+pub mod watch;
 
 pub use error::Error;
 pub use settings::Settings;
