@@ -182,7 +182,7 @@ mod tests {
             columns: Vec::new(),
             rows: Vec::new(),
             row_count: 0,
-            answer_digest: String::new(),
+            answer_digest: model::evidence::answer_digest(&[], &[]),
         };
         let mut finding = Finding {
             rule: "metric-baseline".into(),

@@ -59,6 +59,9 @@ fn error_rate(
     let learned =
         learned.map(|normal| normal.line(&settings.baseline, settings.baseline.least_error_rate));
     let (threshold, held_against) = line(reading, &settings.error_rate, learned)?;
+    if learned.is_none() && requests < settings.min_requests * UNKNOWN_TRAFFIC {
+        return None;
+    }
     (observed > threshold).then_some(Deviation {
         signal: Signal::ErrorRate,
         observed,
@@ -92,6 +95,10 @@ fn p99(
         requests: Some(requests),
     })
 }
+
+/// A service whose usual error rate isn't known yet needs so many times the traffic to say
+/// something: a rarely called one may always have failed.
+const UNKNOWN_TRAFFIC: f64 = 5.0;
 
 /// What a signal is held against, and what that is called.
 fn line(reading: &Reading, set: &Thresholds, learned: Option<f64>) -> Option<(f64, &'static str)> {
@@ -204,6 +211,49 @@ mod tests {
         assert_eq!(check(&settings), 0);
         settings.error_rate.service.insert("a".into(), 0.01);
         assert_eq!(check(&settings), 1);
+    }
+
+    #[test]
+    fn what_fails_all_day_is_no_news_but_by_a_line_that_somebody_drew() {
+        let mut settings = Settings::default();
+        let failing = ServiceBaseline {
+            error_rate: Some(Normal {
+                median: 0.3,
+                spread: 0.01,
+                intervals: 24,
+            }),
+            ..baseline(100.0)
+        };
+        let found = |rate: f64, settings: &Settings| {
+            let seen = reading(Some(rate), 500.0, 100.0);
+            let found = deviations(&seen, Some(&failing), None, settings);
+            found.first().map(|one| (one.held_against, one.threshold))
+        };
+        assert_eq!(found(0.31, &settings), None);
+        assert_eq!(found(0.6, &settings), Some((BASELINE, 0.54)));
+        settings.error_rate.service.insert("a".into(), 0.1);
+        assert_eq!(found(0.31, &settings), Some((THRESHOLD, 0.1)));
+    }
+
+    #[test]
+    fn who_is_not_known_yet_needs_more_traffic_to_say_something() {
+        let settings = Settings::default();
+        let found = |requests: f64, baseline: Option<&ServiceBaseline>| {
+            let seen = reading(Some(0.5), requests, 100.0);
+            deviations(&seen, baseline, None, &settings).len()
+        };
+        let healthy = ServiceBaseline {
+            error_rate: Some(Normal {
+                median: 0.0,
+                spread: 0.0,
+                intervals: 24,
+            }),
+            ..baseline(100.0)
+        };
+        let least = settings.min_requests;
+        assert_eq!(found(least, Some(&healthy)), 1);
+        assert_eq!(found(least, None), 0);
+        assert_eq!(found(least * UNKNOWN_TRAFFIC, None), 1);
     }
 
     #[test]

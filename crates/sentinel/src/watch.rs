@@ -292,22 +292,27 @@ impl Watch {
             .collect();
         strongest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         strongest.truncate(MAX_PIECES);
-        let mut left: Vec<(Key, f64)> = Vec::new();
-        for (key, strength) in strongest {
-            if !left.iter().any(|(other, _)| self.is_same(key, *other)) {
-                left.push((key, strength));
-            }
-        }
         let mut groups = Vec::new();
-        while let Some(((service, _), _)) = left.first() {
+        while let Some(((service, _), _)) = strongest.first() {
             let near = topology.around(&self.services.of[*service as usize], MAX_HOPS);
-            let (group, rest) = left
+            let (group, rest) = strongest
                 .into_iter()
                 .partition(|((of, _), _)| near.holds(&self.services.of[*of as usize]));
-            groups.push(group);
-            left = rest;
+            groups.push(self.independent(group));
+            strongest = rest;
         }
         groups
+    }
+
+    /// Of deviations that are one observation, the strongest.
+    fn independent(&self, group: Vec<(Key, f64)>) -> Vec<(Key, f64)> {
+        let mut kept: Vec<(Key, f64)> = Vec::new();
+        for (key, strength) in group {
+            if !kept.iter().any(|(other, _)| self.is_same(key, *other)) {
+                kept.push((key, strength));
+            }
+        }
+        kept
     }
 
     /// Whether two deviations are one observation: two percentiles of one thing, or one thing in
