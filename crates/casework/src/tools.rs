@@ -25,6 +25,9 @@ struct Files;
 /// Where a tool's query begins with the signal profile's lines.
 pub const SIGNALS: &str = "{{signals}}";
 
+/// Fields that one question may name in a list.
+pub const MAX_IDENTIFIERS: usize = 64;
+
 /// A tool as its file says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +82,9 @@ pub enum ParameterType {
     Boolean,
     /// A field's name, for `??name`.
     Identifier,
+    /// Several fields' names: the term of the query that is called as the parameter,
+    /// `name = AVG(??name)`, stands once for each, numbered from 0.
+    Identifiers,
     /// Numbers, for `KNN`.
     Vector,
     /// A time span such as `5 minutes`, for `BUCKET`.
@@ -103,6 +109,9 @@ impl ParameterType {
             Self::Keywords => value
                 .as_array()
                 .is_some_and(|items| items.iter().all(Value::is_string)),
+            Self::Identifiers => value.as_array().is_some_and(|items| {
+                (1..=MAX_IDENTIFIERS).contains(&items.len()) && items.iter().all(Value::is_string)
+            }),
         }
     }
 }

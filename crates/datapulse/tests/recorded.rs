@@ -161,6 +161,14 @@ fn every_case_is_answered_in_both_modes_and_truth_is_not_needed_for_it() {
             "{case} in found mode"
         );
     }
+    // Numbers that nobody drew a line for are noticed, once, and the change behind them is named.
+    let noticed: Vec<&Value> = answers[0]
+        .iter()
+        .filter(|a| a["mode"] == "found" && a["case"] == "rootcausebench-0011")
+        .collect();
+    assert_eq!(noticed.len(), 1);
+    assert_eq!(noticed[0]["detected_at"], "2026-06-19T10:25:00.000Z");
+    assert_eq!(noticed[0]["deployments"][0]["id"], "chg-5642d6b17f");
     for answer in &answers[0] {
         is_ranked(&answer["services"], "name");
         is_ranked(&answer["deployments"], "id");

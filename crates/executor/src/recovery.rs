@@ -61,6 +61,14 @@ pub fn health(finding: &Finding, seen: &Seen, before: Option<f64>, settings: &Se
             Health::Ill
         };
     }
+    if finding.signal == Signal::Metric {
+        // It needs no requests to be measured; which side is worse, nobody said.
+        return match seen.value {
+            None => Health::Silent,
+            Some(value) if finding.is_beyond(value) => Health::Ill,
+            Some(_) => Health::Well,
+        };
+    }
     let (Some(value), Some(requests)) = (seen.value, seen.requests) else {
         return Health::Silent;
     };
@@ -191,6 +199,54 @@ mod tests {
         check(&[Ill, Well, Ill, Well, Ill], Some(Recovery::NoEffect));
         check(&[Ill, Ill, Ill, Ill], None);
         check(&[Worse, Worse], Some(Recovery::Worse));
+    }
+
+    #[test]
+    fn a_number_is_well_on_the_side_of_its_line_where_it_used_to_be() {
+        let at = Timestamp(0);
+        let evidence = model::Evidence {
+            id: "F1".into(),
+            tool: "metric_check".into(),
+            query: String::new(),
+            parameters: Default::default(),
+            window: Window::new(at, at),
+            asked_at: at,
+            says: String::new(),
+            columns: Vec::new(),
+            rows: Vec::new(),
+            row_count: 0,
+            answer_digest: model::evidence::answer_digest(&[], &[]),
+        };
+        let mut finding = Finding {
+            rule: "metric-baseline".into(),
+            subject: model::Subject::service("a"),
+            tick: at,
+            window: Window::new(at, at),
+            signal: Signal::Metric,
+            observed: 90.0,
+            threshold: 50.0,
+            unit: String::new(),
+            held_against: "baseline".into(),
+            requests: None,
+            since: None,
+            notes: Vec::new(),
+            evidence,
+        };
+        let seen = |value: Option<f64>| Seen {
+            window: Window::new(at, at),
+            value,
+            requests: None,
+            documents: 5.0,
+        };
+        let settings = Settings::default();
+        let judge = |finding: &Finding, value| health(finding, &seen(value), None, &settings);
+        assert_eq!(judge(&finding, Some(70.0)), Ill);
+        assert_eq!(judge(&finding, Some(40.0)), Well);
+        assert_eq!(judge(&finding, None), Silent);
+        // It fell: what is low is ill.
+        finding.observed = 10.0;
+        assert_eq!(judge(&finding, Some(40.0)), Ill);
+        assert_eq!(judge(&finding, Some(70.0)), Well);
     }
 
     #[test]

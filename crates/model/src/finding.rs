@@ -32,6 +32,17 @@ pub struct Finding {
     pub evidence: Evidence,
 }
 
+impl Finding {
+    /// Whether a value lies beyond the line, on the side on which the finding did.
+    pub fn is_beyond(&self, value: f64) -> bool {
+        if self.observed < self.threshold {
+            value < self.threshold
+        } else {
+            value > self.threshold
+        }
+    }
+}
+
 /// What deviates: a service.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,

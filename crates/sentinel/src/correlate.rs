@@ -9,10 +9,34 @@ pub const MAX_HOPS: usize = 4;
 /// A finding joins an incident whose last finding is at most this old.
 pub const JOINS_WITHIN_MS: i64 = 30 * 60 * 1000;
 
+/// And one that is near on the call graph, but neither calls nor is called, if it is at most this
+/// old: what began at the same time has the same cause more often than not.
+pub const SAME_TIME_MS: i64 = 10 * 60 * 1000;
+/// What a way against the direction of calls counts for, in hops: all others go before it.
+const SIDEWAYS: usize = 4 * MAX_HOPS;
+
 /// Who calls whom.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Topology {
     calls: BTreeMap<String, BTreeSet<String>>,
+    callers: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// The services that are few calls away from one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Near {
+    These(BTreeSet<String>),
+    /// Nobody said who calls whom.
+    Unknown,
+}
+
+impl Near {
+    pub fn holds(&self, service: &str) -> bool {
+        match self {
+            Self::These(services) => services.contains(service),
+            Self::Unknown => true,
+        }
+    }
 }
 
 impl Topology {
@@ -22,11 +46,67 @@ impl Topology {
                 .entry(caller.to_owned())
                 .or_default()
                 .insert(callee.to_owned());
+            self.callers
+                .entry(callee.to_owned())
+                .or_default()
+                .insert(caller.to_owned());
         }
     }
 
     pub fn callees(&self, service: &str) -> impl Iterator<Item = &String> {
         self.calls.get(service).into_iter().flatten()
+    }
+
+    /// Nobody said who calls whom.
+    pub fn is_unknown(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// The services within `hops` calls of one, up or down, itself included.
+    pub fn around(&self, service: &str, hops: usize) -> Near {
+        if self.is_unknown() {
+            return Near::Unknown;
+        }
+        let mut near = BTreeSet::from([service.to_owned()]);
+        let mut edge = vec![service.to_owned()];
+        for _ in 0..hops {
+            let mut next = Vec::new();
+            for at in edge {
+                let beside = [self.calls.get(&at), self.callers.get(&at)];
+                for other in beside.into_iter().flatten().flatten() {
+                    if near.insert(other.clone()) {
+                        next.push(other.clone());
+                    }
+                }
+            }
+            edge = next;
+        }
+        Near::These(near)
+    }
+
+    /// The shortest way between two services along calls in either direction.
+    pub fn way(&self, from: &str, to: &str) -> Option<Vec<String>> {
+        let mut ways: Vec<Vec<String>> = vec![vec![from.to_owned()]];
+        let mut seen = BTreeSet::from([from.to_owned()]);
+        for _ in 0..MAX_HOPS {
+            let mut next = Vec::new();
+            for way in ways {
+                let at = way.last()?;
+                let beside = [self.calls.get(at), self.callers.get(at)];
+                for other in beside.into_iter().flatten().flatten() {
+                    if !seen.insert(other.clone()) {
+                        continue;
+                    }
+                    let longer: Vec<String> = way.iter().chain([other]).cloned().collect();
+                    if other == to {
+                        return Some(longer);
+                    }
+                    next.push(longer);
+                }
+            }
+            ways = next;
+        }
+        None
     }
 
     /// The shortest way from `from` to `to` along calls in one direction, both ends included.
@@ -107,8 +187,12 @@ pub fn place(
             .iter()
             .map(|finding| finding.subject.service.as_str())
             .collect();
+        let newest = incident.findings.iter().map(|finding| finding.tick).max();
+        let same_time = newest.is_some_and(|at| (tick.ms() - at.ms()).abs() <= SAME_TIME_MS);
         for subject in subjects {
-            let Some((hops, relation, reason)) = related(service, subject, topology) else {
+            let near = || same_time.then(|| sideways(service, subject, topology))?;
+            let Some((hops, relation, reason)) = related(service, subject, topology).or_else(near)
+            else {
                 continue;
             };
             if best.as_ref().is_none_or(|(known, _)| hops < *known) {
@@ -146,6 +230,19 @@ fn related(service: &str, subject: &str, topology: &Topology) -> Option<(usize, 
     Some((path.len() + MAX_HOPS, Relation::CallGraph { path }, reason))
 }
 
+fn sideways(
+    service: &str,
+    subject: &str,
+    topology: &Topology,
+) -> Option<(usize, Relation, String)> {
+    let path = topology.way(service, subject)?;
+    let reason = format!(
+        "near on the call graph and at the same time: {}",
+        path.join(" – ")
+    );
+    Some((path.len() + SIDEWAYS, Relation::CallGraph { path }, reason))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +270,18 @@ mod tests {
         );
         assert_eq!(shop.path("db", "web"), None);
         assert_eq!(shop.path("web", "disk"), None);
+    }
+
+    #[test]
+    fn siblings_are_near_each_other() {
+        let shop = shop();
+        let way = ["db", "cart", "web", "pay", "bank"].map(str::to_owned);
+        assert_eq!(shop.way("db", "bank"), Some(way.to_vec()));
+        assert_eq!(shop.way("db", "disk"), None);
+        assert!(related("db", "bank", &shop).is_none());
+        assert!(sideways("db", "bank", &shop).is_some_and(|near| near.0 > SIDEWAYS));
+        assert!(shop.around("db", 2).holds("web") && !shop.around("db", 2).holds("pay"));
+        assert!(Topology::default().around("db", 1).holds("anything"));
     }
 
     #[test]

@@ -4,7 +4,11 @@ use model::{Signal, Timestamp};
 
 use crate::baseline::ServiceBaseline;
 use crate::reading::Reading;
-use crate::settings::Settings;
+use crate::settings::{Settings, Thresholds};
+
+/// What findings are held against.
+pub const THRESHOLD: &str = "threshold";
+pub const BASELINE: &str = "baseline";
 
 /// A deviation in one tick; it takes several before it is a finding.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,17 +55,13 @@ fn error_rate(
     if requests < settings.min_requests {
         return None;
     }
-    let fixed = settings
-        .error_rate
-        .of(&reading.service, reading.criticality);
-    let (threshold, held_against) = match fixed {
-        Some(threshold) => (threshold, "threshold"),
-        None => {
-            let normal = baseline?.error_rate?;
-            let least = settings.baseline.least_error_rate;
-            (normal.line(&settings.baseline, least), "baseline")
-        }
-    };
+    let learned = baseline.and_then(|baseline| baseline.error_rate);
+    let learned =
+        learned.map(|normal| normal.line(&settings.baseline, settings.baseline.least_error_rate));
+    let (threshold, held_against) = line(reading, &settings.error_rate, learned)?;
+    if learned.is_none() && requests < settings.min_requests * UNKNOWN_TRAFFIC {
+        return None;
+    }
     (observed > threshold).then_some(Deviation {
         signal: Signal::ErrorRate,
         observed,
@@ -82,15 +82,10 @@ fn p99(
     if requests < settings.min_requests {
         return None;
     }
-    let fixed = settings.p99_ms.of(&reading.service, reading.criticality);
-    let (threshold, held_against) = match fixed {
-        Some(threshold) => (threshold, "threshold"),
-        None => {
-            let normal = baseline?.p99_ms?;
-            let least = settings.baseline.least_p99_ms;
-            (normal.line(&settings.baseline, least), "baseline")
-        }
-    };
+    let learned = baseline.and_then(|baseline| baseline.p99_ms);
+    let learned =
+        learned.map(|normal| normal.line(&settings.baseline, settings.baseline.least_p99_ms));
+    let (threshold, held_against) = line(reading, &settings.p99_ms, learned)?;
     (observed > threshold).then_some(Deviation {
         signal: Signal::Latency,
         observed,
@@ -99,6 +94,22 @@ fn p99(
         unit: "ms",
         requests: Some(requests),
     })
+}
+
+/// A service whose usual error rate isn't known yet needs so many times the traffic to say
+/// something: a rarely called one may always have failed.
+const UNKNOWN_TRAFFIC: f64 = 5.0;
+
+/// What a signal is held against, and what that is called.
+fn line(reading: &Reading, set: &Thresholds, learned: Option<f64>) -> Option<(f64, &'static str)> {
+    if let Some(threshold) = set.of(&reading.service, reading.criticality) {
+        return Some((threshold, THRESHOLD));
+    }
+    match (set.global, learned) {
+        (Some(global), Some(learned)) if learned > global => Some((learned, BASELINE)),
+        (Some(global), _) => Some((global, THRESHOLD)),
+        (None, learned) => Some((learned?, BASELINE)),
+    }
 }
 
 /// Share of a baseline's intervals in which a service must have reported to be missed.
@@ -200,6 +211,49 @@ mod tests {
         assert_eq!(check(&settings), 0);
         settings.error_rate.service.insert("a".into(), 0.01);
         assert_eq!(check(&settings), 1);
+    }
+
+    #[test]
+    fn what_fails_all_day_is_no_news_but_by_a_line_that_somebody_drew() {
+        let mut settings = Settings::default();
+        let failing = ServiceBaseline {
+            error_rate: Some(Normal {
+                median: 0.3,
+                spread: 0.01,
+                intervals: 24,
+            }),
+            ..baseline(100.0)
+        };
+        let found = |rate: f64, settings: &Settings| {
+            let seen = reading(Some(rate), 500.0, 100.0);
+            let found = deviations(&seen, Some(&failing), None, settings);
+            found.first().map(|one| (one.held_against, one.threshold))
+        };
+        assert_eq!(found(0.31, &settings), None);
+        assert_eq!(found(0.6, &settings), Some((BASELINE, 0.54)));
+        settings.error_rate.service.insert("a".into(), 0.1);
+        assert_eq!(found(0.31, &settings), Some((THRESHOLD, 0.1)));
+    }
+
+    #[test]
+    fn who_is_not_known_yet_needs_more_traffic_to_say_something() {
+        let settings = Settings::default();
+        let found = |requests: f64, baseline: Option<&ServiceBaseline>| {
+            let seen = reading(Some(0.5), requests, 100.0);
+            deviations(&seen, baseline, None, &settings).len()
+        };
+        let healthy = ServiceBaseline {
+            error_rate: Some(Normal {
+                median: 0.0,
+                spread: 0.0,
+                intervals: 24,
+            }),
+            ..baseline(100.0)
+        };
+        let least = settings.min_requests;
+        assert_eq!(found(least, Some(&healthy)), 1);
+        assert_eq!(found(least, None), 0);
+        assert_eq!(found(least * UNKNOWN_TRAFFIC, None), 1);
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod series;
 pub mod settings;
 pub mod severity;
 pub mod tick;
+pub mod watch;
 
 pub use error::Error;
 pub use settings::Settings;

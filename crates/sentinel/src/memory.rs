@@ -1,53 +1,81 @@
-//! What the last ticks showed: a finding takes `needed` of the last `of` ticks.
+//! What the last looks showed: a finding takes `needed` of the last `of` looks at a service.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::{Signal, Timestamp};
 
-/// Pairs of service and signal that are remembered at once; the oldest quiet ones go first.
+/// Services that are remembered at once; those that come later are not.
 pub const MAX_REMEMBERED: usize = 50_000;
 
-/// Remembers, by service and signal, at which of the last ticks it deviated.
+/// A service that nothing came of for so long is forgotten.
+const FORGOTTEN_MS: i64 = 24 * 3_600_000;
+
+/// Remembers, by service, its last looks and at which of them a signal deviated.
+///
+/// Only a tick that brought something new of a service is a look at it: a document that stays in
+/// the window for five ticks is one observation, not five.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
-    deviated: BTreeMap<(String, Signal), VecDeque<Timestamp>>,
-    ticks: VecDeque<Timestamp>,
+    looks: BTreeMap<String, VecDeque<Look>>,
+    last_tick: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone)]
+struct Look {
+    at: Timestamp,
+    deviated: BTreeSet<Signal>,
 }
 
 impl Memory {
-    /// Notes one tick with all that deviated in it; a tick that was noted before changes nothing.
-    pub fn note(&mut self, tick: Timestamp, deviated: &[(String, Signal)], of: usize) {
-        if self.ticks.contains(&tick) {
+    /// Notes one tick with all services that it brought something new of, and all that deviated;
+    /// a tick that was noted before changes nothing.
+    pub fn note(
+        &mut self,
+        tick: Timestamp,
+        fresh: &BTreeSet<String>,
+        deviated: &[(String, Signal)],
+        of: usize,
+    ) {
+        if self.last_tick.is_some_and(|last| tick <= last) {
             return;
         }
-        self.ticks.push_back(tick);
-        while self.ticks.len() > of {
-            self.ticks.pop_front();
-        }
-        for key in deviated {
-            if self.deviated.len() < MAX_REMEMBERED || self.deviated.contains_key(key) {
-                self.deviated
-                    .entry(key.clone())
-                    .or_default()
-                    .push_back(tick);
+        self.last_tick = Some(tick);
+        let remembered = |look: &Look| tick.ms() - look.at.ms() <= FORGOTTEN_MS;
+        self.looks
+            .retain(|_, looks| looks.back().is_some_and(remembered));
+        for service in fresh {
+            if self.looks.len() >= MAX_REMEMBERED && !self.looks.contains_key(service) {
+                continue;
+            }
+            let looks = self.looks.entry(service.clone()).or_default();
+            looks.push_back(Look {
+                at: tick,
+                deviated: BTreeSet::new(),
+            });
+            while looks.len() > of {
+                looks.pop_front();
             }
         }
-        let oldest = self.ticks.front().copied().unwrap_or(tick);
-        self.deviated.retain(|_, ticks| {
-            ticks.retain(|at| *at >= oldest);
-            !ticks.is_empty()
-        });
+        for (service, signal) in deviated {
+            let looks = self.looks.get_mut(service);
+            if let Some(look) = looks.and_then(VecDeque::back_mut)
+                && look.at == tick
+            {
+                look.deviated.insert(*signal);
+            }
+        }
     }
 
-    /// At how many of the last ticks it deviated, and at which first.
+    /// At how many of the last looks it deviated, and at which first.
     pub fn count(&self, service: &str, signal: Signal) -> (usize, Option<Timestamp>) {
-        self.deviated
-            .get(&(service.to_owned(), signal))
-            .map_or((0, None), |ticks| (ticks.len(), ticks.front().copied()))
+        let looks = self.looks.get(service).into_iter().flatten();
+        let mut deviated = looks.filter(|look| look.deviated.contains(&signal));
+        let first = deviated.next().map(|look| look.at);
+        (usize::from(first.is_some()) + deviated.count(), first)
     }
 
     pub fn last_tick(&self) -> Option<Timestamp> {
-        self.ticks.back().copied()
+        self.last_tick
     }
 }
 
@@ -55,23 +83,35 @@ impl Memory {
 mod tests {
     use super::*;
 
+    const RATE: Signal = Signal::ErrorRate;
+
+    fn note(memory: &mut Memory, tick: i64, fresh: bool, deviates: bool) {
+        let services = BTreeSet::from_iter(fresh.then(|| "a".to_owned()));
+        let deviated = Vec::from_iter(deviates.then(|| ("a".to_owned(), RATE)));
+        memory.note(Timestamp(tick), &services, &deviated, 3);
+    }
+
     #[test]
-    fn counts_only_the_last_ticks() {
+    fn counts_only_the_last_looks() {
         let mut memory = Memory::default();
-        let key = ("a".to_owned(), Signal::ErrorRate);
-        memory.note(Timestamp(1), std::slice::from_ref(&key), 3);
-        memory.note(Timestamp(1), std::slice::from_ref(&key), 3);
-        assert_eq!(
-            memory.count("a", Signal::ErrorRate),
-            (1, Some(Timestamp(1)))
-        );
-        memory.note(Timestamp(2), &[], 3);
-        memory.note(Timestamp(3), std::slice::from_ref(&key), 3);
-        assert_eq!(memory.count("a", Signal::ErrorRate).0, 2);
-        memory.note(Timestamp(4), &[], 3);
-        assert_eq!(
-            memory.count("a", Signal::ErrorRate),
-            (1, Some(Timestamp(3)))
-        );
+        note(&mut memory, 1, true, true);
+        note(&mut memory, 1, true, true);
+        assert_eq!(memory.count("a", RATE), (1, Some(Timestamp(1))));
+        note(&mut memory, 2, true, false);
+        note(&mut memory, 3, true, true);
+        assert_eq!(memory.count("a", RATE).0, 2);
+        note(&mut memory, 4, true, false);
+        assert_eq!(memory.count("a", RATE), (1, Some(Timestamp(3))));
+    }
+
+    #[test]
+    fn a_document_that_is_seen_twice_is_one_observation() {
+        let mut memory = Memory::default();
+        note(&mut memory, 1, true, true);
+        note(&mut memory, 2, false, true);
+        note(&mut memory, 3, false, true);
+        assert_eq!(memory.count("a", RATE), (1, Some(Timestamp(1))));
+        note(&mut memory, 9, true, true);
+        assert_eq!(memory.count("a", RATE), (2, Some(Timestamp(1))));
     }
 }

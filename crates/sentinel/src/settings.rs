@@ -46,8 +46,8 @@ impl Default for Settings {
     }
 }
 
-/// The most particular one counts: by service, then by criticality, then global. Where there is
-/// none, a learned baseline is used.
+/// The most particular one counts: by service, then by criticality. Else it is the higher one of
+/// the global threshold and the learned baseline: what fails all day is not news.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {
@@ -58,12 +58,12 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
+    /// What somebody set for this service, or for services as critical.
     pub fn of(&self, service: &str, criticality: Option<u8>) -> Option<f64> {
         self.service
             .get(service)
             .or_else(|| self.criticality.get(&criticality?.to_string()))
             .copied()
-            .or(self.global)
     }
 }
 

@@ -15,13 +15,16 @@ use tokio::sync::Mutex;
 
 use crate::baseline::{Baselines, learn};
 use crate::correlate::{Placement, Topology, place};
-use crate::detect::{Deviation, deviations, rule, scheduled, silence, title};
+use crate::detect::{BASELINE, Deviation, THRESHOLD, deviations, rule, scheduled, silence, title};
 use crate::error::Error;
 use crate::memory::Memory;
 use crate::reading::{Reading, readings};
 use crate::settings::Settings;
 use crate::severity::severity;
+use crate::watch::Trouble;
+use numbers::Numbers;
 
+mod numbers;
 mod resolve;
 
 /// Ticks that are looked at afterwards when some were missed: older ones are past helping.
@@ -38,6 +41,13 @@ pub struct Sentinel {
 struct State {
     memory: Memory,
     learned: Option<Learned>,
+    numbers: Numbers,
+    /// The newest document of each service at the last tick.
+    newest_of: BTreeMap<String, Option<Timestamp>>,
+    /// The newest document of all, and the end of the window that was looked at then.
+    looked_at: Option<(Option<Timestamp>, Timestamp)>,
+    /// What the last look saw.
+    services: usize,
     /// Healthy ticks in a row of each finding, by incident.
     healthy: BTreeMap<IncidentId, Vec<usize>>,
 }
@@ -68,6 +78,9 @@ struct Due {
     deviation: Deviation,
     since: Option<Timestamp>,
     profile: usize,
+    /// Whether it is enough to open an incident: a learned line alone is not, numbers of the
+    /// same trouble must agree.
+    opens: bool,
 }
 
 impl Sentinel {
@@ -120,6 +133,16 @@ impl Sentinel {
     /// `act` is false for ticks that are only looked at to remember what they showed.
     async fn tick(&self, state: &mut State, tick: Timestamp, act: bool) -> Result<Ticked, Error> {
         let window = self.window(tick);
+        if self.is_nothing_new(state, window).await? {
+            state
+                .memory
+                .note(tick, &BTreeSet::new(), &[], self.settings.of);
+            return Ok(Ticked {
+                tick: Some(tick),
+                services: state.services,
+                ..Ticked::default()
+            });
+        }
         self.learn_when_due(state, window).await?;
         let Some(learned) = state.learned.as_ref() else {
             return Ok(Ticked::default());
@@ -131,7 +154,9 @@ impl Sentinel {
             .iter()
             .map(|(service, deviation)| (service.clone(), deviation.signal))
             .collect();
-        state.memory.note(tick, &keys, self.settings.of);
+        let fresh = fresh(&mut state.newest_of, &seen, &keys);
+        state.memory.note(tick, &fresh, &keys, self.settings.of);
+        state.services = seen.len();
         let mut ticked = Ticked {
             tick: Some(tick),
             services: seen.len(),
@@ -141,14 +166,29 @@ impl Sentinel {
         if !act {
             return Ok(ticked);
         }
-        let due = self.due(state, &seen, deviating);
         let profiles = learned.profiles.clone();
         let topology = self.topology().await?;
+        let idle = self.idle(&seen, &profiles);
+        let troubles = self
+            .watch(&mut state.numbers, tick, window, &idle, &topology)
+            .await?;
+        let due = self.due(state, &seen, deviating, &troubles);
         self.place_all(tick, window, due, &seen, &profiles, &topology, &mut ticked)
+            .await?;
+        self.place_troubles(tick, window, &troubles, &seen, &topology, &mut ticked)
             .await?;
         self.resolve_healthy(state, tick, &seen, &profiles, &mut ticked)
             .await?;
         Ok(ticked)
+    }
+
+    /// Whether no document came since the last look, which saw them all: then nothing can have
+    /// changed, and a service that is silent is silent among silent ones.
+    async fn is_nothing_new(&self, state: &mut State, window: Window) -> Result<bool, Error> {
+        let newest = self.newest().await?;
+        let before = state.looked_at.replace((newest, window.to));
+        Ok(before
+            .is_some_and(|(known, to)| known == newest && newest.is_none_or(|newest| newest < to)))
     }
 
     async fn health(&self, profiles: &[Profile], window: Window) -> Result<Vec<Asked>, Error> {
@@ -247,7 +287,9 @@ impl Sentinel {
         state: &State,
         seen: &BTreeMap<String, Reading>,
         deviating: Vec<(String, Deviation)>,
+        troubles: &[Trouble],
     ) -> Vec<Due> {
+        let agreed: BTreeSet<&str> = troubles.iter().flat_map(Trouble::services).collect();
         let mut due: Vec<Due> = deviating
             .into_iter()
             .filter_map(|(service, deviation)| {
@@ -257,7 +299,8 @@ impl Sentinel {
                     Signal::Latency => reading.latency_profile,
                     _ => reading.error_profile,
                 });
-                (count >= self.settings.needed).then_some(Due {
+                (count >= self.settings.needed).then(|| Due {
+                    opens: deviation.held_against != BASELINE || agreed.contains(service.as_str()),
                     service,
                     deviation,
                     since,
@@ -312,10 +355,21 @@ impl Sentinel {
                 ticked.attached.push(known.id.clone());
                 continue;
             }
+            let placement = place(&due.service, tick, &open, topology);
+            if placement == Placement::New && !due.opens {
+                continue;
+            }
+            let is_weak = due.deviation.held_against != THRESHOLD;
+            if placement == Placement::New
+                && is_weak
+                && let Some(other) = same_time(&open, topology)
+            {
+                ticked.attached.push(other.id.clone());
+                continue;
+            }
             let Some(finding) = self.finding(tick, window, &due, seen, profiles).await? else {
                 continue;
             };
-            let placement = place(&due.service, tick, &open, topology);
             let incident = self
                 .put(finding, &due, seen, placement, &open, ticked)
                 .await?;
@@ -429,6 +483,35 @@ impl Sentinel {
             .ask_through(tool, Some(profile), window, values)
             .await?)
     }
+}
+
+/// The services that this tick brought something new of: a document, or its lack.
+fn fresh(
+    known: &mut BTreeMap<String, Option<Timestamp>>,
+    seen: &BTreeMap<String, Reading>,
+    deviating: &[(String, Signal)],
+) -> BTreeSet<String> {
+    let silent = deviating
+        .iter()
+        .filter(|(_, signal)| *signal == Signal::Silence);
+    let mut fresh: BTreeSet<String> = silent.map(|(service, _)| service.clone()).collect();
+    for (service, reading) in seen {
+        if known.get(service) != Some(&reading.newest) {
+            fresh.insert(service.clone());
+        }
+    }
+    *known = seen
+        .iter()
+        .map(|(service, reading)| (service.clone(), reading.newest))
+        .collect();
+    fresh
+}
+
+/// An open incident, where nobody said who calls whom: trouble at the same time is then taken
+/// for the same, unless it crossed a line that somebody drew.
+fn same_time<'a>(open: &'a [Incident], topology: &Topology) -> Option<&'a Incident> {
+    let any = open.iter().find(|incident| !incident.status.is_over());
+    any.filter(|_| topology.is_unknown())
 }
 
 /// Whether an incident holds a finding of the same rule and subject.

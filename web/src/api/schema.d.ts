@@ -1101,7 +1101,7 @@ export interface components {
             embeds?: string | null;
         };
         /** @enum {string} */
-        ParameterType: "date" | "keyword" | "integer" | "double" | "boolean" | "identifier" | "vector" | "duration" | "keywords";
+        ParameterType: "date" | "keyword" | "integer" | "double" | "boolean" | "identifier" | "identifiers" | "vector" | "duration" | "keywords";
         /** @description A problem document. */
         Problem: {
             /** @description `about:blank`: the status says it all. */

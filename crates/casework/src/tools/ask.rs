@@ -9,7 +9,7 @@ use model::evidence::{MAX_KEPT_ROWS, answer_digest};
 use model::{Evidence, Timestamp, Window};
 use serde_json::Value;
 
-use super::bind::{bind, esql_parameters};
+use super::bind::{bind, esql_parameters, with_each};
 use super::optional::with_optional;
 use super::profile::INTERVAL_MS;
 use super::{Profile, SIGNALS, Tool};
@@ -171,6 +171,7 @@ impl Casework {
             }
         }
         let parameters = bind(tool, window, values)?;
+        let (query, parameters) = with_each(tool, query, parameters);
         let mut asked = self.run(&tool.id, query, parameters, window).await?;
         asked.notes = notes;
         asked.p99_is = p99_is;

@@ -53,6 +53,34 @@ pub(super) fn bind(
     }
 }
 
+/// The query with a term for each of several fields, and a parameter for each:
+/// `name = AVG(??name)` becomes `name_0 = AVG(??name_0), name_1 = AVG(??name_1)`.
+pub(super) fn with_each(
+    tool: &Tool,
+    mut query: String,
+    mut parameters: IndexMap<String, Value>,
+) -> (String, IndexMap<String, Value>) {
+    let lists = tool.parameters.iter();
+    for Parameter { name, .. } in lists.filter(|one| one.kind == ParameterType::Identifiers) {
+        let Some(Value::Array(fields)) = parameters.shift_remove(name) else {
+            continue;
+        };
+        let start = query.find(&format!("{name} = "));
+        let end = start.and_then(|start| Some(start + query[start..].find(')')? + 1));
+        let (Some(start), Some(end)) = (start, end) else {
+            continue;
+        };
+        let numbered = |index: usize| format!("{name}_{index}");
+        let terms: Vec<String> = (0..fields.len())
+            .map(|index| query[start..end].replace(name.as_str(), &numbered(index)))
+            .collect();
+        query.replace_range(start..end, &terms.join(", "));
+        let fields = fields.into_iter().enumerate();
+        parameters.extend(fields.map(|(index, field)| (numbered(index), field)));
+    }
+    (query, parameters)
+}
+
 /// The embedding of another parameter's text, which stands before this one.
 fn embedded(parameter: &Parameter, bound: &IndexMap<String, Value>) -> Option<Value> {
     let text = bound.get(parameter.embeds.as_ref()?)?.as_str()?;

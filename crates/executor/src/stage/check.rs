@@ -164,7 +164,8 @@ impl Executor {
         let value = match finding.signal {
             Signal::ErrorRate => number_of("error_rate"),
             Signal::Latency => number_of("p99_ms"),
-            Signal::Silence | Signal::Metric | Signal::Declared => None,
+            Signal::Metric => number_of("value"),
+            Signal::Silence | Signal::Declared => None,
         };
         let seen = Seen {
             window,

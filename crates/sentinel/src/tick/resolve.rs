@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use casework::tools::Profile;
 use model::incident::ProposalStage;
-use model::{Actor, Agent, Event, Incident, Signal, Timestamp, Window};
+use model::{Actor, Agent, Event, Finding, Incident, Signal, Timestamp, Window};
 
-use super::{Error, Sentinel, State, Ticked};
+use super::{Error, Numbers, Sentinel, State, Ticked};
 use crate::reading::Reading;
 
 /// What one tick says of one finding.
@@ -43,7 +43,7 @@ pub(super) fn health(
         Signal::Latency => judge(reading.p99_ms, reading.p99_requests),
         Signal::Silence if reading.documents > 0.0 => Health::Well,
         Signal::Silence => Health::Ill,
-        // A person declared it: a person says when it is over.
+        // A person declared it: a person says when it is over. Numbers are judged by themselves.
         Signal::Declared | Signal::Metric => Health::Silent,
     }
 }
@@ -58,6 +58,17 @@ fn lengthen(runs: &mut Vec<usize>, now: &[Health]) {
             Health::Ill => *run = 0,
             Health::Silent => {}
         }
+    }
+}
+
+/// Holds a number's newest value against the line that it crossed.
+fn health_of_number(finding: &Finding, numbers: &Numbers) -> Health {
+    let field = finding.evidence.parameters.get("metric");
+    let value = field.and_then(|field| numbers.newest(&finding.subject.service, field.as_str()?));
+    match value {
+        None => Health::Silent,
+        Some(value) if finding.is_beyond(value) => Health::Ill,
+        Some(_) => Health::Well,
     }
 }
 
@@ -93,6 +104,9 @@ impl Sentinel {
                 .findings
                 .iter()
                 .map(|finding| {
+                    if finding.signal == Signal::Metric {
+                        return health_of_number(finding, &state.numbers);
+                    }
                     health(
                         finding.signal,
                         finding.threshold,
@@ -143,7 +157,12 @@ impl Sentinel {
         let Some(profile) = profiles.get(profile) else {
             return Ok(());
         };
-        let asked = self.check(service, profile, window).await?;
+        let asked = match first.evidence.parameters.get("metric") {
+            Some(field) if first.signal == Signal::Metric => {
+                self.check_number(service, field, window).await?
+            }
+            _ => self.check(service, profile, window).await?,
+        };
         let says = format!(
             "{service} and all that deviated are under their lines for {} ticks in a row",
             self.settings.healthy_ticks

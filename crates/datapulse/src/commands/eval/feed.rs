@@ -1,6 +1,8 @@
 //! The documents of a case as time brings them: nothing is read further ahead than one document
-//! a file, and nothing is given out before its time.
+//! a file, and nothing is given out before its time. What sums up a period is known when the
+//! period is over, not at the start of it that the document is dated with.
 
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -12,6 +14,17 @@ use serde_json::{Map, Value};
 use store::{Document, Operation};
 
 use crate::import;
+
+/// Keys by which a document sums up a period: counts of what happened in it.
+const SUMS: [&str; 2] = ["request_count", "error_count"];
+/// Keys that tell whose period it is.
+const WHOSE: [&str; 3] = [
+    "service.name",
+    "service.node.name",
+    "destination.service.name",
+];
+/// The length of a period, in milliseconds, before a second one tells it.
+const USUAL_PERIOD_MS: i64 = 60_000;
 
 /// Bytes of one line.
 const MAX_LINE: u64 = 16 << 20;
@@ -59,6 +72,40 @@ struct Lines {
     line: String,
     number: u64,
     ahead: Option<Ahead>,
+    /// What was read, and waits for the end of its period.
+    waiting: VecDeque<Ahead>,
+    periods: Periods,
+}
+
+/// How long the periods of a file are: the time between two documents of the same origin.
+#[derive(Default)]
+struct Periods {
+    last: HashMap<String, Timestamp>,
+    shortest_ms: Option<i64>,
+}
+
+impl Periods {
+    fn note(&mut self, ahead: &Ahead) {
+        let Some(at) = ahead.at else { return };
+        let whose = WHOSE.map(|key| ahead.source.get(key).and_then(Value::as_str).unwrap_or(""));
+        let before = self.last.insert(whose.join("\n"), at);
+        let between = before.map(|before| at.ms() - before.ms());
+        let shortest = self.shortest_ms.unwrap_or(i64::MAX);
+        let between = between.filter(|between| (1..shortest).contains(between));
+        self.shortest_ms = between.or(self.shortest_ms);
+    }
+
+    /// Whether a document's period was over before a moment.
+    fn is_over(&self, ahead: &Ahead, moment: Timestamp) -> bool {
+        let length = self.shortest_ms.unwrap_or(USUAL_PERIOD_MS);
+        ahead.at.is_none_or(|at| at.plus_ms(length) <= moment)
+    }
+}
+
+impl Ahead {
+    fn sums(&self) -> bool {
+        SUMS.iter().any(|key| self.source.contains_key(*key))
+    }
 }
 
 impl Lines {
@@ -77,23 +124,39 @@ impl Lines {
             line: String::new(),
             number: 0,
             ahead: None,
+            waiting: VecDeque::new(),
+            periods: Periods::default(),
         })
     }
 
     fn before(&mut self, moment: Timestamp) -> Result<Option<Document>> {
-        if self.ahead.is_none() {
-            self.ahead = self.read()?;
+        loop {
+            let over = |waits: &mut Ahead| self.periods.is_over(waits, moment);
+            if let Some(ahead) = self.waiting.pop_front_if(over) {
+                return Ok(Some(self.document(ahead)));
+            }
+            if self.ahead.is_none() {
+                self.ahead = self.read()?;
+            }
+            let due = |ahead: &mut Ahead| ahead.at.is_none_or(|at| at < moment);
+            let Some(ahead) = self.ahead.take_if(due) else {
+                return Ok(None);
+            };
+            if !ahead.sums() {
+                return Ok(Some(self.document(ahead)));
+            }
+            self.periods.note(&ahead);
+            self.waiting.push_back(ahead);
         }
-        let due = |ahead: &mut Ahead| ahead.at.is_none_or(|at| at < moment);
-        Ok(self
-            .ahead
-            .take_if(due)
-            .map(|Ahead { source, .. }| Document {
-                index: self.index.clone(),
-                operation: Operation::Create,
-                id: None,
-                source,
-            }))
+    }
+
+    fn document(&self, ahead: Ahead) -> Document {
+        Document {
+            index: self.index.clone(),
+            operation: Operation::Create,
+            id: None,
+            source: ahead.source,
+        }
     }
 
     fn read(&mut self) -> Result<Option<Ahead>> {
@@ -153,6 +216,21 @@ mod tests {
         assert_eq!(take("2026-01-01T00:00:02Z"), 1);
         assert_eq!(take("2026-01-01T00:00:03Z"), 1);
         assert_eq!(take("2026-01-01T00:00:04Z"), 0);
+    }
+
+    #[test]
+    fn what_sums_up_a_period_comes_when_it_is_over() {
+        let folder = folder(&[
+            r#"{"@timestamp":"2026-01-01T00:00:00Z","service.name":"a","request_count":1}"#,
+            r#"{"@timestamp":"2026-01-01T00:00:00Z","service.name":"b","metrics.cpu":1}"#,
+            r#"{"@timestamp":"2026-01-01T00:05:00Z","service.name":"a","request_count":2}"#,
+        ]);
+        let mut feed = Feed::open(folder.path()).expect("opens");
+        let mut take = |moment: &str| feed.before(at(moment), 10).expect("reads").len();
+        assert_eq!(take("2026-01-01T00:00:30Z"), 1, "a gauge is known at once");
+        assert_eq!(take("2026-01-01T00:06:00Z"), 1);
+        assert_eq!(take("2026-01-01T00:09:59Z"), 0);
+        assert_eq!(take("2026-01-01T00:10:00Z"), 1);
     }
 
     #[test]
