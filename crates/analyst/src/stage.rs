@@ -97,9 +97,17 @@ fn analyst() -> Actor {
     Actor::agent(Agent::Analyst)
 }
 
-/// Whether an investigation is due: nobody holds it, and none has ended.
+/// Actions in vain after which it looks again; after more of them it is a person's turn.
+const MAX_DOUBTS: usize = 3;
+
+/// Whether an investigation is due: nobody holds it, and none has ended, or what was done because
+/// of it didn't help.
 fn waits(incident: &Incident, now: Timestamp) -> bool {
     let held = incident.claim.as_ref().is_some_and(|held| held.until > now);
+    let over = incident.status.is_over() || incident.status == Status::Mitigated;
+    if !over && incident.is_report_doubtful() {
+        return !held && incident.in_vain().count() <= MAX_DOUBTS;
+    }
     // A person was asked after a failed investigation; it isn't tried again by itself.
     let failed = incident.status == Status::Open && incident.person_needed.is_some();
     matches!(incident.status, Status::Open | Status::Investigating)

@@ -223,6 +223,22 @@ impl Incident {
         Ok(incident)
     }
 
+    /// Actions that didn't help, with when they had ended.
+    pub fn in_vain(&self) -> impl Iterator<Item = Timestamp> {
+        self.proposals
+            .iter()
+            .filter(|state| matches!(state.recovery, Some(Recovery::NoEffect | Recovery::Worse)))
+            .filter_map(|state| state.finished_at)
+    }
+
+    /// Whether an action that didn't help has ended since the report was made: then the report is
+    /// doubtful, and there is more to look at than there was.
+    pub fn is_report_doubtful(&self) -> bool {
+        self.report
+            .as_ref()
+            .is_some_and(|report| self.in_vain().any(|at| at > report.window.to))
+    }
+
     pub fn proposal(&self, id: &str) -> Option<&ProposalState> {
         self.proposals.iter().find(|state| state.proposal.id == id)
     }

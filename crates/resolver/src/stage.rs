@@ -91,6 +91,10 @@ impl Resolver {
                 proposed += 1;
             }
         }
+        if proposed == 0 && !incident.proposals.is_empty() {
+            let reason = "looked again: nothing beyond what was offered before".to_owned();
+            return self.nothing(incident, reason).await;
+        }
         if proposed == 0 {
             let reason = "no runbook's action fits what was observed of the targets".to_owned();
             return self.nothing(incident, reason).await;
@@ -227,13 +231,28 @@ impl Stage for Resolver {
             && incident.proposals.iter().all(|state| {
                 state.proposal.observed.observed_at < incident_opened_again(&incident)
             });
+        let anew = incident.nothing_to_propose.is_none() && looked_again(&incident);
         match &incident.report {
-            Some(report) if waits || offered_before_reopening => {
+            Some(report) if waits || offered_before_reopening || anew => {
                 self.propose(&incident, report).await
             }
             _ => Ok(()),
         }
     }
+}
+
+/// Whether the report is newer than an action that didn't help, and than all that was offered.
+fn looked_again(incident: &Incident) -> bool {
+    let over = incident.status.is_over() || incident.status == Status::Mitigated;
+    incident.report.as_ref().is_some_and(|report| {
+        let made = report.window.to;
+        !over
+            && incident.in_vain().any(|at| at <= made)
+            && incident
+                .proposals
+                .iter()
+                .all(|state| state.proposal.observed.observed_at <= made)
+    })
 }
 
 /// When the present course of the incident began: the last finding's tick at the latest.

@@ -370,6 +370,22 @@ async fn a_wrong_action_is_not_taken_for_a_repair_and_its_undo_is_offered() {
         "an undo is gated like any other"
     );
     assert_eq!(bench.shop.actions().expect("counted"), 1);
+    // What was done in vain makes the report doubtful: it is looked again, and offered anew.
+    assert!(incident.is_report_doubtful());
+    let before = incident.proposals.len();
+    let analyst = analyst::Analyst::new(bench.parts.casework.clone());
+    analyst.look(incident).await.expect("looked again");
+    let incident = bench.incident().await;
+    assert!(!incident.is_report_doubtful());
+    let resolver =
+        resolver::Resolver::new(bench.parts.casework.clone(), bench.parts.runner.clone());
+    resolver.look(incident).await.expect("offered anew");
+    let incident = bench.incident().await;
+    assert!(incident.proposals.len() > before);
+    assert_eq!(
+        incident.proposals[before].proposal.action.kind,
+        ActionKind::Rollback
+    );
 }
 
 #[tokio::test]

@@ -148,6 +148,10 @@ impl Executor {
         let Some(undo) = state.proposal.undo.clone() else {
             return Ok(());
         };
+        if is_undo(incident, state) {
+            // Doing it again wouldn't help either.
+            return Ok(());
+        }
         let observed = match self.observe(&undo.target).await {
             Ok(observed) => observed,
             Err(error) => {
@@ -168,6 +172,16 @@ impl Executor {
         self.record(&incident.id, event).await?;
         Ok(())
     }
+}
+
+/// Whether the action is the undo of one that was executed before.
+fn is_undo(incident: &Incident, state: &ProposalState) -> bool {
+    incident.proposals.iter().any(|other| {
+        other.finished_at.is_some()
+            && other.finished_at < state.started_at
+            && other.proposal.undo.as_ref() == Some(&state.proposal.action)
+            && other.proposal.action.target == state.proposal.action.target
+    })
 }
 
 fn counted(adapter: &str) {
