@@ -9,6 +9,7 @@ mod house;
 mod page;
 mod random;
 mod readme;
+mod servers;
 mod soak;
 mod step;
 mod test;
@@ -27,6 +28,9 @@ cargo xtask <command>
   bench [NAME…] [--json FILE]
                             figures beside a peer measured in the same run: start, idle_memory,
                             ingest, tools, sentinel_tick, investigate
+  servers elasticsearch [--port N] [--secured]
+                            a real server for tests: built once into target/, prints its URL when
+                            ready, ends with this command's standard input
   readme                    README's commands, asked of the binary that is built
   pictures                  walk the demo in Chromium and renew docs/images
 ";
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         "conformance" => soak::conformance::run(&rest),
         "soak" => soak::run(&rest),
         "bench" => bench::run(&rest),
+        "servers" => servers::run(&rest),
         "readme" => readme::run(),
         "pictures" => demo::build().and_then(|()| browser::run(browser::Pictures::OfReadme)),
         "" | "help" | "--help" | "-h" => {

@@ -1,15 +1,17 @@
 //! `cargo xtask test`: every check, in the order in which they fail fastest. Each tier prints its
 //! name and its time; what can't run is an error or said at the end, never left out in silence.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::servers::Elasticsearch;
 use crate::soak::{Ended, Until};
-use crate::step::{cargo, has, perform, perform_and_hear, root};
-use crate::{browser, demo, house, readme, soak};
+use crate::step::{cargo, datapulse, has, perform, perform_and_hear, root, target};
+use crate::{browser, demo, house, readme, servers, soak};
 
 /// Samples of the long runs that every test run takes; `cargo xtask soak` runs them in full. (The
 /// ten kills of ingest are the store's own test.)
@@ -37,9 +39,10 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     let results = rust(&mut tiers)?;
     whole(&mut tiers)?;
     if all {
-        tiers
-            .said
-            .push("--all: what is built so far needs no further servers".to_owned());
+        on_servers(&mut tiers)?;
+    } else {
+        let said = "NOT RUN: the store in a real Elasticsearch: `cargo xtask test --all` (needs a JDK and Maven)";
+        tiers.said.push(said.to_owned());
     }
     tiers.tell();
     for line in &results {
@@ -196,6 +199,55 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
         )?)
     })?;
     tiers.run("browser", || yes(browser::run(browser::Pictures::OfTest)?))
+}
+
+/// What needs a server that takes a minute to fetch.
+fn on_servers(tiers: &mut Tiers) -> Result<()> {
+    let start = || Elasticsearch::start(0, true);
+    let server = tiers.run("a real Elasticsearch", start)?;
+    tiers.run("the store in Elasticsearch", || {
+        let mut tests = clippy()?;
+        // Each test empties the server: one after the other.
+        tests
+            .args(["test", "--workspace", "--test", "elastic"])
+            .args(["--", "--ignored", "--test-threads", "1"])
+            .env("DATAPULSE_TEST_ELASTICSEARCH", &server.url)
+            .env("DATAPULSE_TEST_ELASTICSEARCH_PASSWORD", servers::PASSWORD);
+        perform("cargo test", &mut tests)
+    })?;
+    drop(server);
+    let server = start()?;
+    tiers.run("the demo on Elasticsearch", || {
+        demo_on(&server.url, &target().join("servers/demo"))
+    })
+}
+
+/// The whole story with the store in a cluster, and its audit from another process.
+fn demo_on(url: &str, folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => fs::create_dir_all(folder)?,
+    }
+    let file = folder.join("datapulse.toml");
+    let text = format!(
+        "[backends]\nstore = \"{url}\"\n[elasticsearch]\nlogin = \"basic\"\nuser = \"elastic\"\n"
+    );
+    fs::write(&file, text)?;
+    let run = |name: &str, arguments: &[&str]| {
+        let mut command = Command::new(datapulse());
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(&file)
+            .arg("--data")
+            .arg(folder.join("data"))
+            .env("DATAPULSE_ELASTICSEARCH_SECRET", servers::PASSWORD)
+            .stdin(Stdio::null());
+        perform(name, &mut command)
+    };
+    run("demo", &["demo", "--headless", "--approve"])?;
+    run("audit verify", &["audit", "verify", "--anchors"])?;
+    run("doctor", &["doctor"])
 }
 
 /// Cargo's own lines in one, in its own form.

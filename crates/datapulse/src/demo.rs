@@ -9,14 +9,13 @@ use anyhow::{Context as _, Result};
 use casework::{Casework, Clock};
 use model::{Role, Timestamp};
 use simulator::{Fault, Feed, Naming, Setting, Shop, control};
-use store::Journal;
-use store::embedded::{Embedded, Options};
 use store::journal::SummaryFilter;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::arguments::{Demo, Output};
+use crate::backend::Backend;
 use crate::client::{Address, shown};
 use crate::context::Context;
 use crate::serve::{Door, fresh_token, listener, stopped};
@@ -104,7 +103,7 @@ impl Stage {
         teller: &story::Teller,
     ) -> Result<Self> {
         let listener = listener(&arguments.listen).await?;
-        let store = Embedded::open(&folder, Options::default()).await?;
+        let store = Backend::open(&here.configuration, &folder).await?;
         let setting = Setting {
             seed: arguments.seed,
             fault: Some(fault),
@@ -243,7 +242,7 @@ impl Stage {
 }
 
 /// The time at which the shop goes on: never before anything that was written down.
-async fn resumed_at(shop: &Shop, store: &Embedded) -> Result<Timestamp> {
+async fn resumed_at(shop: &Shop, store: &Backend) -> Result<Timestamp> {
     let world = shop.world();
     let acted = world
         .changes()
@@ -256,7 +255,7 @@ async fn resumed_at(shop: &Shop, store: &Embedded) -> Result<Timestamp> {
         limit: 1,
         ..SummaryFilter::default()
     };
-    let page = store.summaries(&filter).await?;
+    let page = store.journal().summaries(&filter).await?;
     let recorded = page.items.first().map(|summary| summary.updated_at.ms());
     let latest = [Some(world.start_ms), shop.clock()?, acted, recorded]
         .into_iter()
