@@ -17,7 +17,8 @@ mod test;
 const USAGE: &str = "\
 cargo xtask <command>
 
-  test [--all]              every check; what CI runs
+  test [--all | --servers]  every check; what CI runs; --all adds what needs servers that take
+                            minutes to fetch, --servers is that alone
   demo [-- ARGS]            build the web bundle and the binary, run `datapulse demo ARGS`
   house [--bless]           the rules of the house; --bless lowers the ratchet
   conformance FILE… --data DIR [--failures FILE]

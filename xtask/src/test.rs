@@ -27,7 +27,8 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     let all = match arguments {
         [] => false,
         [one] if one == "--all" => true,
-        other => bail!("expected nothing or --all, got {other:?}"),
+        [one] if one == "--servers" => return only_servers(),
+        other => bail!("expected nothing, --all or --servers, got {other:?}"),
     };
     let began = Instant::now();
     let mut tiers = Tiers::default();
@@ -136,14 +137,18 @@ fn rust(tiers: &mut Tiers) -> Result<Vec<String>> {
             RESULT,
         )
     })?;
-    // The same features as the tests have, so that nothing is built again.
+    build(tiers)?;
+    Ok(results)
+}
+
+/// The same features as the tests have, so that nothing is built again.
+fn build(tiers: &mut Tiers) -> Result<()> {
     tiers.run("build of the binary", || {
         perform(
             "build",
             clippy()?.args(["build", "--workspace", "--bins", "--examples"]),
         )
-    })?;
-    Ok(results)
+    })
 }
 
 /// Cargo with clippy in the compiler's place for our own crates, and warnings as errors. `cargo
@@ -201,6 +206,15 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
     tiers.run("browser", || yes(browser::run(browser::Pictures::OfTest)?))
 }
 
+/// That tier alone, over the binary as it is now.
+fn only_servers() -> Result<bool> {
+    let mut tiers = Tiers::default();
+    build(&mut tiers)?;
+    on_servers(&mut tiers)?;
+    tiers.tell();
+    Ok(true)
+}
+
 /// What needs a server that takes a minute to fetch.
 fn on_servers(tiers: &mut Tiers) -> Result<()> {
     let start = || Elasticsearch::start(0, true);
@@ -233,21 +247,28 @@ fn demo_on(url: &str, folder: &Path) -> Result<()> {
         "[backends]\nstore = \"{url}\"\n[elasticsearch]\nlogin = \"basic\"\nuser = \"elastic\"\n"
     );
     fs::write(&file, text)?;
-    let run = |name: &str, arguments: &[&str]| {
+    let on = |data: &str, arguments: &[&str]| {
         let mut command = Command::new(datapulse());
         command
             .args(arguments)
             .arg("--config")
             .arg(&file)
             .arg("--data")
-            .arg(folder.join("data"))
+            .arg(folder.join(data))
             .env("DATAPULSE_ELASTICSEARCH_SECRET", servers::PASSWORD)
             .stdin(Stdio::null());
-        perform(name, &mut command)
+        command
     };
-    run("demo", &["demo", "--headless", "--approve"])?;
-    run("audit verify", &["audit", "verify", "--anchors"])?;
-    run("doctor", &["doctor"])
+    let demo = ["demo", "--headless", "--approve", "--listen", "127.0.0.1:0"];
+    perform("demo", &mut on("data", &demo))?;
+    perform("audit verify", &mut on("data", &["audit", "verify"]))?;
+    perform("doctor", &mut on("data", &["doctor"]))?;
+    // Its telemetry is another shop's now.
+    let status = on("other", &demo).status().context("demo")?;
+    match status.code() {
+        Some(2) => Ok(()),
+        other => bail!("a demo on a cluster in use ended with {other:?}, not 2"),
+    }
 }
 
 /// Cargo's own lines in one, in its own form.

@@ -1,6 +1,6 @@
 //! `datapulse demo`: a shop that fails, and DataPulse at work on it, over HTTP like anybody's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use crate::arguments::{Demo, Output};
 use crate::backend::Backend;
 use crate::client::{Address, shown};
 use crate::context::Context;
+use crate::refusal::wrong_use;
 use crate::serve::{Door, fresh_token, listener, stopped};
 use crate::wire::{self, Agents, Parts};
 
@@ -41,6 +42,8 @@ const MAX_STEP: Duration = Duration::from_millis(150);
 const TOKEN_BYTES: usize = 24;
 /// Who decides under `--approve`.
 pub const RESPONDER: &str = "demo responder";
+/// Where the shop's world lies in the folder.
+const SHOP: &str = "shop";
 const SHIPPER: &str = "demo shipper";
 const WRONG_USE: u8 = 2;
 
@@ -104,13 +107,14 @@ impl Stage {
     ) -> Result<Self> {
         let listener = listener(&arguments.listen).await?;
         let store = Backend::open(&here.configuration, &folder).await?;
+        check_room(&store, &folder).await?;
         let setting = Setting {
             seed: arguments.seed,
             fault: Some(fault),
             start_ms: Clock::wall().now().ms(),
             naming: Naming::default(),
         };
-        let shop = Shop::open(&folder.join("shop"), setting)?;
+        let shop = Shop::open(&folder.join(SHOP), setting)?;
         let speed = if arguments.headless {
             SPEED_UNATTENDED
         } else {
@@ -239,6 +243,23 @@ impl Stage {
         self.parts.store.flush().await?;
         Ok(())
     }
+}
+
+/// A cluster may hold what is no game: the shop's telemetry goes only to one that holds none, or
+/// that this folder's shop went to before.
+async fn check_room(store: &Backend, folder: &Path) -> Result<()> {
+    if matches!(store, Backend::Embedded(_)) || folder.join(SHOP).exists() {
+        return Ok(());
+    }
+    for pattern in ["metrics-*", "logs-*", "traces-*", "deployments-*"] {
+        if store.telemetry().newest(pattern).await?.is_some() {
+            return Err(wrong_use(format!(
+                "{} holds documents in {pattern}, and the demo would mix its shop's telemetry with them: name an empty cluster, or no [backends] store at all",
+                store.place(folder)
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The time at which the shop goes on: never before anything that was written down.

@@ -8,7 +8,6 @@
 //! Read first: [`client`] (what is tried again, and when), [`journal`], then [`setup`].
 
 mod address;
-mod answer;
 mod bulk;
 mod client;
 mod failure;
@@ -21,6 +20,7 @@ mod telemetry;
 mod templates;
 mod verify;
 mod wait;
+mod warning;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -17,9 +17,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::address::Address;
-use super::answer::warnings;
 use super::failure::Failure;
 use super::wait::{chance, pause};
+use super::warning::warnings;
 use crate::error::Error;
 
 /// Bytes of an answer, inflated.
