@@ -9,6 +9,7 @@ mod house;
 mod page;
 mod random;
 mod readme;
+mod servers;
 mod soak;
 mod step;
 mod test;
@@ -16,7 +17,8 @@ mod test;
 const USAGE: &str = "\
 cargo xtask <command>
 
-  test [--all]              every check; what CI runs
+  test [--all | --servers]  every check; what CI runs; --all adds what needs servers that take
+                            minutes to fetch, --servers is that alone
   demo [-- ARGS]            build the web bundle and the binary, run `datapulse demo ARGS`
   house [--bless]           the rules of the house; --bless lowers the ratchet
   conformance FILE… --data DIR [--failures FILE]
@@ -27,6 +29,9 @@ cargo xtask <command>
   bench [NAME…] [--json FILE]
                             figures beside a peer measured in the same run: start, idle_memory,
                             ingest, tools, sentinel_tick, investigate
+  servers elasticsearch [--port N] [--secured]
+                            a real server for tests: built once into target/, prints its URL when
+                            ready, ends with this command's standard input
   readme                    README's commands, asked of the binary that is built
   pictures                  walk the demo in Chromium and renew docs/images
 ";
@@ -42,6 +47,7 @@ fn main() -> ExitCode {
         "conformance" => soak::conformance::run(&rest),
         "soak" => soak::run(&rest),
         "bench" => bench::run(&rest),
+        "servers" => servers::run(&rest),
         "readme" => readme::run(),
         "pictures" => demo::build().and_then(|()| browser::run(browser::Pictures::OfReadme)),
         "" | "help" | "--help" | "-h" => {

@@ -1,15 +1,17 @@
 //! `cargo xtask test`: every check, in the order in which they fail fastest. Each tier prints its
 //! name and its time; what can't run is an error or said at the end, never left out in silence.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::servers::Elasticsearch;
 use crate::soak::{Ended, Until};
-use crate::step::{cargo, has, perform, perform_and_hear, root};
-use crate::{browser, demo, house, readme, soak};
+use crate::step::{cargo, datapulse, has, perform, perform_and_hear, root, target};
+use crate::{browser, demo, house, readme, servers, soak};
 
 /// Samples of the long runs that every test run takes; `cargo xtask soak` runs them in full. (The
 /// ten kills of ingest are the store's own test.)
@@ -25,7 +27,8 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     let all = match arguments {
         [] => false,
         [one] if one == "--all" => true,
-        other => bail!("expected nothing or --all, got {other:?}"),
+        [one] if one == "--servers" => return only_servers(),
+        other => bail!("expected nothing, --all or --servers, got {other:?}"),
     };
     let began = Instant::now();
     let mut tiers = Tiers::default();
@@ -37,9 +40,10 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     let results = rust(&mut tiers)?;
     whole(&mut tiers)?;
     if all {
-        tiers
-            .said
-            .push("--all: what is built so far needs no further servers".to_owned());
+        on_servers(&mut tiers)?;
+    } else {
+        let said = "NOT RUN: the store in a real Elasticsearch: `cargo xtask test --all` (needs a JDK and Maven)";
+        tiers.said.push(said.to_owned());
     }
     tiers.tell();
     for line in &results {
@@ -133,14 +137,18 @@ fn rust(tiers: &mut Tiers) -> Result<Vec<String>> {
             RESULT,
         )
     })?;
-    // The same features as the tests have, so that nothing is built again.
+    build(tiers)?;
+    Ok(results)
+}
+
+/// The same features as the tests have, so that nothing is built again.
+fn build(tiers: &mut Tiers) -> Result<()> {
     tiers.run("build of the binary", || {
         perform(
             "build",
             clippy()?.args(["build", "--workspace", "--bins", "--examples"]),
         )
-    })?;
-    Ok(results)
+    })
 }
 
 /// Cargo with clippy in the compiler's place for our own crates, and warnings as errors. `cargo
@@ -196,6 +204,71 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
         )?)
     })?;
     tiers.run("browser", || yes(browser::run(browser::Pictures::OfTest)?))
+}
+
+/// That tier alone, over the binary as it is now.
+fn only_servers() -> Result<bool> {
+    let mut tiers = Tiers::default();
+    build(&mut tiers)?;
+    on_servers(&mut tiers)?;
+    tiers.tell();
+    Ok(true)
+}
+
+/// What needs a server that takes a minute to fetch.
+fn on_servers(tiers: &mut Tiers) -> Result<()> {
+    let start = || Elasticsearch::start(0, true);
+    let server = tiers.run("a real Elasticsearch", start)?;
+    tiers.run("the store in Elasticsearch", || {
+        let mut tests = clippy()?;
+        // Each test empties the server: one after the other.
+        tests
+            .args(["test", "--workspace", "--test", "elastic"])
+            .args(["--", "--ignored", "--test-threads", "1"])
+            .env("DATAPULSE_TEST_ELASTICSEARCH", &server.url)
+            .env("DATAPULSE_TEST_ELASTICSEARCH_PASSWORD", servers::PASSWORD);
+        perform("cargo test", &mut tests)
+    })?;
+    drop(server);
+    let server = start()?;
+    tiers.run("the demo on Elasticsearch", || {
+        demo_on(&server.url, &target().join("servers/demo"))
+    })
+}
+
+/// The whole story with the store in a cluster, and its audit from another process.
+fn demo_on(url: &str, folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => fs::create_dir_all(folder)?,
+    }
+    let file = folder.join("datapulse.toml");
+    let text = format!(
+        "[backends]\nstore = \"{url}\"\n[elasticsearch]\nlogin = \"basic\"\nuser = \"elastic\"\n"
+    );
+    fs::write(&file, text)?;
+    let on = |data: &str, arguments: &[&str]| {
+        let mut command = Command::new(datapulse());
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(&file)
+            .arg("--data")
+            .arg(folder.join(data))
+            .env("DATAPULSE_ELASTICSEARCH_SECRET", servers::PASSWORD)
+            .stdin(Stdio::null());
+        command
+    };
+    let demo = ["demo", "--headless", "--approve", "--listen", "127.0.0.1:0"];
+    perform("demo", &mut on("data", &demo))?;
+    perform("audit verify", &mut on("data", &["audit", "verify"]))?;
+    perform("doctor", &mut on("data", &["doctor"]))?;
+    // Its telemetry is another shop's now.
+    let status = on("other", &demo).status().context("demo")?;
+    match status.code() {
+        Some(2) => Ok(()),
+        other => bail!("a demo on a cluster in use ended with {other:?}, not 2"),
+    }
 }
 
 /// Cargo's own lines in one, in its own form.

@@ -79,6 +79,9 @@ pub enum Command {
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(Token),
+    /// What a cluster needs before it can hold the store
+    #[command(subcommand)]
+    Store(Store),
     /// Print a shell's completion script
     Completion { shell: clap_complete::Shell },
 }
@@ -335,6 +338,16 @@ impl Mode {
             Self::Found => "found",
         }
     }
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Store {
+    /// Make index templates and indices where they are missing; again, nothing changes
+    Setup {
+        /// Only say what would be made
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,5 +8,6 @@ pub mod incident;
 pub mod investigate;
 pub mod query;
 pub mod runbook;
+pub mod store;
 pub mod token;
 pub mod tools;

@@ -3,19 +3,25 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use store::elastic::{Address, Login};
 
 use crate::refusal::wrong_use;
 
 /// The file that is read where none is named.
 pub const FILE: &str = "datapulse.toml";
 
+/// Seconds that one answer of Elasticsearch may take at most.
+const MAX_TIMEOUT_S: u64 = 600;
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Configuration {
     pub backends: Backends,
+    pub elasticsearch: Elasticsearch,
     pub server: Server,
     pub sentinel: sentinel::Settings,
     pub executor: executor::Settings,
@@ -30,7 +36,7 @@ pub struct Configuration {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Backends {
-    /// `embedded:` and a folder.
+    /// `embedded:` and a folder, or the URL of Elasticsearch (of several nodes: with commas).
     pub store: String,
     /// `memory:`
     pub bus: String,
@@ -44,6 +50,34 @@ impl Default for Backends {
             store: "embedded:data".to_owned(),
             bus: "memory:".to_owned(),
             cache: "memory:".to_owned(),
+        }
+    }
+}
+
+/// As whom we come to the Elasticsearch that `store` names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Elasticsearch {
+    /// `api-key`, `basic` or `bearer`; empty: as nobody.
+    pub login: String,
+    /// Of `basic`.
+    pub user: String,
+    /// The environment variable that holds the encoded API key, the password or the token.
+    pub secret_env: String,
+    /// A file of certificates in PEM that are trusted beside the system's; empty: none.
+    pub ca_file: String,
+    /// Time for one answer.
+    pub timeout_s: u64,
+}
+
+impl Default for Elasticsearch {
+    fn default() -> Self {
+        Self {
+            login: String::new(),
+            user: String::new(),
+            secret_env: "DATAPULSE_ELASTICSEARCH_SECRET".to_owned(),
+            ca_file: String::new(),
+            timeout_s: 30,
         }
     }
 }
@@ -139,17 +173,22 @@ impl Configuration {
 
     fn check_backends(&self, text: &str) -> Found {
         let backends = &self.backends;
-        if backends
-            .store
-            .strip_prefix("embedded:")
-            .is_none_or(str::is_empty)
-        {
+        let folder = backends.store.strip_prefix("embedded:");
+        if self.is_elasticsearch() {
+            Address::parse(&backends.store).map_err(|message| {
+                (
+                    line_of(text, "backends", "store"),
+                    format!("store: {message}"),
+                )
+            })?;
+        } else if folder.is_none_or(str::is_empty) {
             let message = format!(
-                "store: expected a URI such as embedded:data, got {:?}",
+                "store: expected a URI such as embedded:data or https://elasticsearch:9200, got {:?}",
                 backends.store
             );
             return Err((line_of(text, "backends", "store"), message));
         }
+        self.check_login(text)?;
         for (key, value) in [("bus", &backends.bus), ("cache", &backends.cache)] {
             if value != "memory:" {
                 let message = format!("{key}: expected the URI memory:, got {value:?}");
@@ -157,6 +196,65 @@ impl Configuration {
             }
         }
         Ok(())
+    }
+
+    fn check_login(&self, text: &str) -> Found {
+        let known = &self.elasticsearch;
+        let at = |key: &str, message: String| Err((line_of(text, "elasticsearch", key), message));
+        match known.login.as_str() {
+            "" | "api-key" | "bearer" if !known.user.is_empty() => at(
+                "user",
+                "elasticsearch.user: only login = \"basic\" has a user".to_owned(),
+            ),
+            "basic" if known.user.is_empty() => at(
+                "login",
+                "elasticsearch.user: login = \"basic\" needs one".to_owned(),
+            ),
+            "" | "api-key" | "basic" | "bearer" => {
+                if (1..=MAX_TIMEOUT_S).contains(&known.timeout_s) {
+                    return Ok(());
+                }
+                let got = known.timeout_s;
+                let expected = format!("expected 1 to {MAX_TIMEOUT_S}, got {got}");
+                at("timeout_s", format!("elasticsearch.timeout_s: {expected}"))
+            }
+            other => at(
+                "login",
+                format!("elasticsearch.login: expected api-key, basic or bearer, got {other:?}"),
+            ),
+        }
+    }
+
+    pub fn is_elasticsearch(&self) -> bool {
+        Address::looks_like(&self.backends.store)
+    }
+
+    /// Where the cluster is that `store` names, with its secret; `None`: the store is embedded.
+    pub fn elasticsearch(&self) -> Result<Option<Address>> {
+        if !self.is_elasticsearch() {
+            return Ok(None);
+        }
+        let known = &self.elasticsearch;
+        let secret = || secret(&known.secret_env, "elasticsearch");
+        let login = match known.login.as_str() {
+            "" => Login::Nobody,
+            "basic" => Login::Basic {
+                user: known.user.clone(),
+                password: secret()?.reveal().to_owned(),
+            },
+            "bearer" => Login::Bearer(secret()?.reveal().to_owned()),
+            _ => Login::ApiKey(secret()?.reveal().to_owned()),
+        };
+        let mut address = Address::parse(&self.backends.store)
+            .map_err(wrong_use)?
+            .login(login)
+            .timeout(Duration::from_secs(known.timeout_s));
+        if !known.ca_file.is_empty() {
+            let pem = fs::read(&known.ca_file)
+                .with_context(|| format!("elasticsearch.ca_file: {}", known.ca_file))?;
+            address = address.trusting(pem);
+        }
+        Ok(Some(address))
     }
 
     fn check_server(&self, text: &str) -> Found {
@@ -305,7 +403,23 @@ mod tests {
     fn errors_say_what_and_where() {
         assert_eq!(
             fails("[backends]\n\nstore = \"elastic\"\n"),
-            "datapulse.toml:3: store: expected a URI such as embedded:data, got \"elastic\""
+            "datapulse.toml:3: store: expected a URI such as embedded:data or https://elasticsearch:9200, got \"elastic\""
+        );
+        assert!(
+            fails("[backends]\nstore = \"https://elastic:secret@a:9200\"\n")
+                .starts_with("datapulse.toml:2: store: an URL with user or password")
+        );
+        assert_eq!(
+            fails("[elasticsearch]\n\nlogin = \"kerberos\"\n"),
+            "datapulse.toml:3: elasticsearch.login: expected api-key, basic or bearer, got \"kerberos\""
+        );
+        assert!(
+            fails("[elasticsearch]\nlogin = \"basic\"\n")
+                .starts_with("datapulse.toml:2: elasticsearch.user: ")
+        );
+        assert_eq!(
+            fails("[elasticsearch]\ntimeout_s = 0\n"),
+            "datapulse.toml:2: elasticsearch.timeout_s: expected 1 to 600, got 0"
         );
         assert!(
             fails("[backends]\nstor = \"x\"\n")

@@ -9,10 +9,10 @@ use axum::http::{Method, Request, header};
 use casework::Clock;
 use gateway::{Gateway, Principal};
 use serde_json::Value;
-use store::embedded::Embedded;
 use tower::ServiceExt;
 
 use crate::arguments::{Everywhere, Output};
+use crate::backend::Backend;
 use crate::client::{API, Client};
 use crate::configuration::Configuration;
 use crate::progress::during;
@@ -49,19 +49,16 @@ impl Context {
         Client::find(&self.folder, &self.everywhere)
     }
 
-    /// The folder, read as it is now.
-    pub async fn reading(&self) -> Result<Embedded> {
+    /// The store, read as it is now.
+    pub async fn reading(&self) -> Result<Backend> {
         let shown = self.folder.display();
-        if !self.folder.exists() {
+        if !self.configuration.is_elasticsearch() && !self.folder.exists() {
             bail!(
                 "there is no data folder {shown}: `datapulse serve` and `datapulse demo` make it; name another with --data"
             );
         }
-        Ok(during(
-            "reading the data folder",
-            Embedded::open_reading(&self.folder),
-        )
-        .await?)
+        let opening = Backend::open_reading(&self.configuration, &self.folder);
+        during("reading the store", opening).await
     }
 
     /// What `GET` of the API's path gives: from the server, else from the folder by the same

@@ -1,6 +1,6 @@
 //! `datapulse demo`: a shop that fails, and DataPulse at work on it, over HTTP like anybody's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,16 +9,16 @@ use anyhow::{Context as _, Result};
 use casework::{Casework, Clock};
 use model::{Role, Timestamp};
 use simulator::{Fault, Feed, Naming, Setting, Shop, control};
-use store::Journal;
-use store::embedded::{Embedded, Options};
 use store::journal::SummaryFilter;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::arguments::{Demo, Output};
+use crate::backend::Backend;
 use crate::client::{Address, shown};
 use crate::context::Context;
+use crate::refusal::wrong_use;
 use crate::serve::{Door, fresh_token, listener, stopped};
 use crate::wire::{self, Agents, Parts};
 
@@ -42,6 +42,8 @@ const MAX_STEP: Duration = Duration::from_millis(150);
 const TOKEN_BYTES: usize = 24;
 /// Who decides under `--approve`.
 pub const RESPONDER: &str = "demo responder";
+/// Where the shop's world lies in the folder.
+const SHOP: &str = "shop";
 const SHIPPER: &str = "demo shipper";
 const WRONG_USE: u8 = 2;
 
@@ -104,14 +106,15 @@ impl Stage {
         teller: &story::Teller,
     ) -> Result<Self> {
         let listener = listener(&arguments.listen).await?;
-        let store = Embedded::open(&folder, Options::default()).await?;
+        let store = Backend::open(&here.configuration, &folder).await?;
+        check_room(&store, &folder).await?;
         let setting = Setting {
             seed: arguments.seed,
             fault: Some(fault),
             start_ms: Clock::wall().now().ms(),
             naming: Naming::default(),
         };
-        let shop = Shop::open(&folder.join("shop"), setting)?;
+        let shop = Shop::open(&folder.join(SHOP), setting)?;
         let speed = if arguments.headless {
             SPEED_UNATTENDED
         } else {
@@ -242,8 +245,25 @@ impl Stage {
     }
 }
 
+/// A cluster may hold what is no game: the shop's telemetry goes only to one that holds none, or
+/// that this folder's shop went to before.
+async fn check_room(store: &Backend, folder: &Path) -> Result<()> {
+    if matches!(store, Backend::Embedded(_)) || folder.join(SHOP).exists() {
+        return Ok(());
+    }
+    for pattern in ["metrics-*", "logs-*", "traces-*", "deployments-*"] {
+        if store.telemetry().newest(pattern).await?.is_some() {
+            return Err(wrong_use(format!(
+                "{} holds documents in {pattern}, and the demo would mix its shop's telemetry with them: name an empty cluster, or no [backends] store at all",
+                store.place(folder)
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The time at which the shop goes on: never before anything that was written down.
-async fn resumed_at(shop: &Shop, store: &Embedded) -> Result<Timestamp> {
+async fn resumed_at(shop: &Shop, store: &Backend) -> Result<Timestamp> {
     let world = shop.world();
     let acted = world
         .changes()
@@ -256,7 +276,7 @@ async fn resumed_at(shop: &Shop, store: &Embedded) -> Result<Timestamp> {
         limit: 1,
         ..SummaryFilter::default()
     };
-    let page = store.summaries(&filter).await?;
+    let page = store.journal().summaries(&filter).await?;
     let recorded = page.items.first().map(|summary| summary.updated_at.ms());
     let latest = [Some(world.start_ms), shop.clock()?, acted, recorded]
         .into_iter()

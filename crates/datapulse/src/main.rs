@@ -9,6 +9,7 @@ use arguments::{Arguments, Command};
 use context::Context;
 
 mod arguments;
+mod backend;
 mod client;
 mod commands;
 mod configuration;
@@ -115,6 +116,7 @@ async fn run(here: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Tools(tools) => commands::tools::run(here, tools).await,
         Command::Runbook(runbook) => commands::runbook::run(here, runbook).await,
         Command::Eval(eval) => commands::eval::run(here, eval).await,
+        Command::Store(store) => commands::store::run(here, store).await,
         Command::Token(token) => commands::token::run(here, token).await,
         // Was printed before anything was read.
         Command::Completion { .. } => Ok(0),

@@ -9,13 +9,12 @@ use casework::Clock;
 use gateway::{Gateway, Principal};
 use model::Role;
 use serde_json::json;
-use store::Knowledge;
-use store::embedded::{Embedded, Options};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::arguments::{Output, Serve};
+use crate::backend::Backend;
 use crate::client::Address;
 use crate::commands::audit;
 use crate::context::Context;
@@ -40,7 +39,7 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     check_listen(listen, arguments.no_auth)?;
     crate::log();
     let listener = listener(listen).await?;
-    let store = Embedded::open(&here.folder, Options::default()).await?;
+    let store = Backend::open(&here.configuration, &here.folder).await?;
     let parts = Parts::new(store, &here.configuration, Clock::wall()).await?;
     let door = Door::open(&parts, listener, arguments.no_auth)?;
     let token = fresh_token(&parts.store, LOCAL, Role::Admin, true).await?;
@@ -69,7 +68,7 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
 
 /// Says where it is, and what a person should know.
 fn greet(here: &Context, parts: &Parts, door: &Door, no_auth: bool) -> Result<()> {
-    for damage in parts.store.health().damaged {
+    for damage in parts.store.damaged() {
         eprintln!("DAMAGED {damage}; all else is served; `datapulse doctor` lists it");
     }
     let login = if no_auth {
@@ -82,7 +81,8 @@ fn greet(here: &Context, parts: &Parts, door: &Door, no_auth: bool) -> Result<()
             &json!({ "url": door.url, "login": login, "folder": here.folder, "no_auth": no_auth }),
         );
     }
-    println!("DataPulse serves {} at {}", here.folder.display(), door.url);
+    let place = parts.store.place(&here.folder);
+    println!("DataPulse serves {place} at {}", door.url);
     match login {
         Some(login) => println!("log in once at {login}"),
         None => println!("--no-auth: every caller on this machine is let in as one person"),
@@ -128,7 +128,7 @@ pub async fn stopped() {
     }
 }
 
-async fn retain(store: Embedded, days: u32) {
+async fn retain(store: Backend, days: u32) {
     loop {
         if days > 0 {
             let before = Clock::wall().now().plus_ms(-DAY_MS * i64::from(days));
@@ -143,19 +143,21 @@ async fn retain(store: Embedded, days: u32) {
 }
 
 /// A token without an end for this run; those of the same name from earlier runs end.
-pub async fn fresh_token(store: &Embedded, name: &str, role: Role, person: bool) -> Result<String> {
+pub async fn fresh_token(store: &Backend, name: &str, role: Role, person: bool) -> Result<String> {
     let now = Clock::wall().now();
-    for token in store.tokens().await? {
+    let knowledge = store.knowledge();
+    for token in knowledge.tokens().await? {
         if token.name == name && token.revoked_at.is_none() {
-            store.revoke_token(&token.id, now).await?;
+            knowledge.revoke_token(&token.id, now).await?;
         }
     }
-    let (_, secret) = gateway::issue_token(store, name, role, person, None, now).await?;
+    let issued = gateway::issue_token(knowledge.as_ref(), name, role, person, None, now);
+    let (_, secret) = issued.await?;
     Ok(secret)
 }
 
 /// How the gateway has the journal verified.
-pub fn audit(store: &Embedded) -> gateway::Audit {
+pub fn audit(store: &Backend) -> gateway::Audit {
     let store = store.clone();
     Arc::new(move || {
         let store = store.clone();

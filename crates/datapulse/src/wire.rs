@@ -8,11 +8,10 @@ use casework::{Casework, Clock, Driver, Stage, Toolbox};
 use integrations::run::{ControlApi, Runner, SignedWebhook};
 use integrations::{Secret, Webhook};
 use sentinel::Sentinel;
-use store::Knowledge;
-use store::embedded::Embedded;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::backend::Backend;
 use crate::configuration::{self, Configuration};
 use crate::refusal::wrong_use;
 
@@ -23,7 +22,7 @@ pub const ROLES: [&str; 6] = [
 
 /// Everything that agents and doors share.
 pub struct Parts {
-    pub store: Embedded,
+    pub store: Backend,
     pub casework: Casework,
     pub runner: Option<Arc<dyn Runner>>,
     pub channels: Vec<Webhook>,
@@ -34,10 +33,16 @@ pub struct Parts {
 
 impl Parts {
     /// Over an open store. The starter runbooks are put into it.
-    pub async fn new(store: Embedded, configuration: &Configuration, clock: Clock) -> Result<Self> {
+    pub async fn new(
+        store: impl Into<Backend>,
+        configuration: &Configuration,
+        clock: Clock,
+    ) -> Result<Self> {
+        let store = store.into();
         let casework = casework(&store, configuration, clock)?;
+        let knowledge = store.knowledge();
         for book in resolver::library::embedded()? {
-            store.put_runbook(&book).await?;
+            knowledge.put_runbook(&book).await?;
         }
         Ok(Self {
             casework,
@@ -52,12 +57,12 @@ impl Parts {
 }
 
 /// The casework over a store, for whoever needs no more.
-pub fn casework(store: &Embedded, configuration: &Configuration, clock: Clock) -> Result<Casework> {
+pub fn casework(store: &Backend, configuration: &Configuration, clock: Clock) -> Result<Casework> {
     let toolbox = Toolbox::embedded().map_err(anyhow::Error::msg)?;
     Ok(Casework::new(
-        Arc::new(store.clone()),
-        Arc::new(store.clone()),
-        Arc::new(store.clone()),
+        store.journal(),
+        store.telemetry(),
+        store.knowledge(),
         Bus::memory(),
         clock,
         configuration.policy.clone(),

@@ -1,5 +1,6 @@
 //! Answers as Elasticsearch prints them: JSON, CSV, TSV and a table of text.
 
+mod read;
 mod text;
 
 use serde_json::{Map, Value, json};
@@ -8,6 +9,7 @@ use crate::datatype::DataType;
 use crate::functions::{Column, render};
 use crate::request::{Answer, AnswerColumn};
 
+pub use read::from_json;
 pub use text::{to_csv, to_tsv, to_txt};
 
 /// The body of an answer, without `took`. With `columnar`, values by column; with

@@ -147,6 +147,28 @@ fn wrong(field: &Field, value: &Value) -> Error {
     ))
 }
 
+/// Values as they stand, row by row in the order given: null, one value, or an array of several.
+pub(crate) fn as_given(field: &Field, rows: &[&Value]) -> Result<ArrayRef, Error> {
+    if matches!(field.data_type, DataType::Null | DataType::Unsupported) {
+        return Ok(arrow::array::new_null_array(&Arrow::Null, rows.len()));
+    }
+    let mut values = Vec::with_capacity(rows.len());
+    let mut lengths = Vec::with_capacity(rows.len());
+    for row in rows {
+        let before = values.len();
+        match (field.data_type, *row) {
+            (DataType::Source, Value::Object(_)) => values.push(*row),
+            _ => leaves(row, &mut values),
+        }
+        lengths.push(values.len() - before);
+    }
+    if field.data_type == DataType::DenseVector {
+        return vectors(field, &values, &lengths);
+    }
+    let flat = flat(field, &values)?;
+    layout(field.data_type, flat, lengths)
+}
+
 /// All values of a field in one array, without nulls.
 fn flat(field: &Field, values: &[&Value]) -> Result<ArrayRef, Error> {
     macro_rules! each {

@@ -27,6 +27,13 @@ pub enum Error {
     /// Over a stated limit (memory, time, rows); status 429 or 400.
     #[error("{0}")]
     Limit(String),
+    /// What a server that was asked instead of this engine said, in its words.
+    #[error("{reason}")]
+    Told {
+        status: u16,
+        kind: String,
+        reason: String,
+    },
     /// Ours to mend, status 500.
     #[error("{0}")]
     Internal(String),
@@ -50,12 +57,13 @@ fn verification_text(problems: &[Problem]) -> String {
 
 impl Error {
     /// `error.type` of Elasticsearch's body.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &str {
         match self {
             Self::Parsing { .. } => "parsing_exception",
             Self::Verification(_) | Self::UnknownIndex(_) => "verification_exception",
             Self::IllegalArgument(_) => "illegal_argument_exception",
             Self::Request { kind, .. } | Self::NotFound { kind, .. } => kind,
+            Self::Told { kind, .. } => kind,
             Self::Limit(_) => "circuit_breaking_exception",
             Self::Internal(_) => "esql_internal_exception",
         }
@@ -66,6 +74,7 @@ impl Error {
         match self {
             Self::NotFound { .. } => 404,
             Self::Limit(_) => 429,
+            Self::Told { status, .. } => *status,
             Self::Internal(_) => 500,
             _ => 400,
         }

@@ -17,6 +17,11 @@ use crate::fusion::fuse;
 use crate::offer::{Candidate, MAX_OFFERED, candidates, search_text};
 use crate::parameters::fill;
 
+/// The tool that finds runbooks by their words.
+const BY_WORDS: &str = "search_runbooks_by_words";
+/// Runbooks of one search by meaning: as many as the tools give.
+const MAX_NEAR: usize = 20;
+
 /// The agent.
 pub struct Resolver {
     casework: Casework,
@@ -35,27 +40,25 @@ impl Resolver {
         let now = self.casework.clock().now();
         let window = Window::new(now, now);
         let words = IndexMap::from([("text".to_owned(), Value::from(text.clone()))]);
-        let vector = store::embedding::embed(&text);
-        let meaning = IndexMap::from([("embedding".to_owned(), Value::from(vector))]);
         let mut rankings = Vec::new();
-        for (tool, values) in [
-            ("search_runbooks_by_words", words),
-            ("search_runbooks_by_meaning", meaning),
-        ] {
-            match self.casework.ask(tool, window, values).await {
-                Ok(asked) => rankings.push(
-                    asked
-                        .rows
-                        .iter()
-                        .filter_map(|row| asked.text(row, "id").map(str::to_owned))
-                        .collect(),
-                ),
-                Err(error) => tracing::warn!(tool, %error, "a search for runbooks failed"),
-            }
+        match self.casework.ask(BY_WORDS, window, words).await {
+            Ok(asked) => rankings.push(
+                asked
+                    .rows
+                    .iter()
+                    .filter_map(|row| asked.text(row, "id").map(str::to_owned))
+                    .collect(),
+            ),
+            Err(error) => tracing::warn!(%error, "the search for runbooks by words failed"),
         }
-        let mut books: BTreeMap<String, Runbook> = self
-            .casework
-            .knowledge()
+        // No tool: Elasticsearch takes no list of numbers as an ES|QL parameter.
+        let vector = store::embedding::embed(&text);
+        let knowledge = self.casework.knowledge();
+        match knowledge.nearest_runbooks(&vector, MAX_NEAR).await {
+            Ok(near) => rankings.push(near),
+            Err(error) => tracing::warn!(%error, "the search for runbooks by meaning failed"),
+        }
+        let mut books: BTreeMap<String, Runbook> = knowledge
             .runbooks()
             .await?
             .into_iter()

@@ -16,9 +16,11 @@ where
     F: AsyncFnMut() -> S,
 {
     journal::created_never_overwritten(&fresh().await).await;
+    journal::projections_are_shown_whole(&fresh().await).await;
     journal::summaries_are_filtered_sorted_and_paged(&fresh().await).await;
     knowledge::services_are_replaced_by_name(&fresh().await).await;
     knowledge::runbooks_are_replaced_by_id(&fresh().await).await;
+    knowledge::runbooks_are_found_by_meaning(&fresh().await).await;
     knowledge::tokens_are_found_by_hash_and_revoked_once(&fresh().await).await;
     telemetry::an_id_is_never_doubled(&fresh().await).await;
     telemetry::items_are_refused_one_by_one(&fresh().await).await;

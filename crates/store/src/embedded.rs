@@ -24,7 +24,6 @@ mod knowledge;
 mod log;
 mod mapping;
 mod memory;
-mod moment;
 mod prune;
 mod retain;
 mod scan;
@@ -42,17 +41,17 @@ use std::time::Duration;
 pub use catalog::Snapshot;
 pub use engine::{Health, MAX_INDICES};
 pub use folder::FORMAT;
-pub use mapping::{MAX_FIELDS, TIMESTAMP_US};
-pub use verify::{IncidentCheck, Verification};
+pub use mapping::MAX_FIELDS;
 
 use anchors::Anchors;
 use database::{Database, blocking};
 use engine::Engine;
 use flush::Flusher;
-use folder::{Folder, Lock};
+use folder::Folder;
 use writer::Writer;
 
 use crate::error::Error;
+use crate::lock::Lock;
 
 /// How the store weighs memory, disk and time. The default is what `serve` wants.
 #[derive(Debug, Clone)]

@@ -1,13 +1,18 @@
 //! The journal: records are created, never overwritten. The only lock in the program.
 
 use async_trait::async_trait;
-use model::{IncidentId, Projection, Severity, Status, StoredRecord, Summary};
+use model::{
+    Actor, Event, IncidentId, Projection, Record, Severity, Status, StoredRecord, Summary,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
 /// Rows of one page of incidents at most.
 pub const MAX_PAGE: usize = 200;
+
+/// Rows of a page where the caller named no limit.
+const DEFAULT_PAGE: usize = 50;
 
 #[async_trait]
 pub trait Journal: Send + Sync {
@@ -47,4 +52,85 @@ pub struct SummaryFilter {
 pub struct SummaryPage {
     pub total: u64,
     pub items: Vec<Summary>,
+}
+
+impl SummaryFilter {
+    /// Rows of the page.
+    pub(crate) fn page(&self) -> usize {
+        match self.limit {
+            0 => DEFAULT_PAGE,
+            limit => limit.min(MAX_PAGE),
+        }
+    }
+}
+
+/// What summaries are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SortKey {
+    OpenedAt,
+    UpdatedAt,
+    Severity,
+    Status,
+    Service,
+}
+
+/// The key that [`SummaryFilter::sort`] names, and whether the largest comes first.
+pub(crate) fn sort_key(sort: Option<&str>) -> Result<(SortKey, bool), Error> {
+    let Some(sort) = sort else {
+        return Ok((SortKey::OpenedAt, true));
+    };
+    let (name, descending) = match sort.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (sort, false),
+    };
+    let key = match name {
+        "opened_at" => SortKey::OpenedAt,
+        "updated_at" => SortKey::UpdatedAt,
+        "severity" => SortKey::Severity,
+        "status" => SortKey::Status,
+        "service.name" => SortKey::Service,
+        _ => {
+            return Err(Error::Refused(format!(
+                "sort: {name:?} is none of opened_at, updated_at, severity, status, service.name"
+            )));
+        }
+    };
+    Ok((key, descending))
+}
+
+/// What [`SummaryFilter::text`] is looked for in.
+pub(crate) fn words(summary: &Summary) -> String {
+    [
+        summary.incident_id.as_str(),
+        &summary.title,
+        &summary.service,
+        summary.cause.as_deref().unwrap_or_default(),
+    ]
+    .join("\n")
+    .to_lowercase()
+}
+
+/// The record that the bytes are, for the columns that people read.
+pub(crate) fn read_record(stored: &StoredRecord) -> Result<Record, Error> {
+    stored.record().map_err(|error| {
+        Error::Refused(format!(
+            "{}:{}: not a record: {error}",
+            stored.incident, stored.seq
+        ))
+    })
+}
+
+/// The columns `decision` and `approved_by`.
+pub(crate) fn decision(record: &Record) -> (Option<&'static str>, Option<String>) {
+    match (&record.event, &record.actor) {
+        (Event::Decided { approve: true, .. }, actor) => {
+            let by = match actor {
+                Actor::Person { subject, .. } => subject.clone(),
+                other => other.label().to_owned(),
+            };
+            (Some("approved"), Some(by))
+        }
+        (Event::Decided { approve: false, .. }, _) => (Some("rejected"), None),
+        _ => (None, None),
+    }
 }

@@ -1,10 +1,14 @@
 //! Knowledge: services, runbooks, and the hashed tokens of those who may ask.
 
+mod service;
+
 use async_trait::async_trait;
 use model::{Role, Runbook, Scope, Service, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+
+pub(crate) use service::service;
 
 #[async_trait]
 pub trait Knowledge: Send + Sync {
@@ -16,6 +20,10 @@ pub trait Knowledge: Send + Sync {
 
     /// All runbooks, by id.
     async fn runbooks(&self) -> Result<Vec<Runbook>, Error>;
+
+    /// Ids of the runbooks whose meaning is nearest to a vector of [`crate::embedding::embed`],
+    /// the nearest first, at most `limit`; none where the vector has no direction.
+    async fn nearest_runbooks(&self, vector: &[f32], limit: usize) -> Result<Vec<String>, Error>;
 
     /// Adds or replaces, with its embedding.
     async fn put_runbook(&self, runbook: &Runbook) -> Result<(), Error>;

@@ -1,20 +1,29 @@
 //! What is kept: the journal, the telemetry, the knowledge.
 //!
 //! Each is a trait with one conformance suite that every backend passes. The embedded backend
-//! keeps journal and knowledge in SQLite and telemetry in a log, Arrow and Parquet segments.
+//! keeps journal and knowledge in SQLite and telemetry in a log, Arrow and Parquet segments; the
+//! other keeps all three in Elasticsearch.
 //!
-//! Read first: [`journal`], [`telemetry`], [`knowledge`]; then [`embedded`].
+//! Read first: [`journal`], [`telemetry`], [`knowledge`]; then [`embedded`] and [`elastic`].
 
+mod anchors;
 pub mod conformance;
+pub mod elastic;
 pub mod embedded;
 pub mod embedding;
 pub mod error;
+pub mod indices;
 pub mod journal;
 pub mod knowledge;
+mod lock;
+mod moment;
 pub mod telemetry;
+pub mod verify;
 
-pub use embedded::{Embedded, Health, IncidentCheck, Options, Snapshot, Verification};
+pub use elastic::Elastic;
+pub use embedded::{Embedded, Health, Options, Snapshot};
 pub use error::Error;
 pub use journal::{Journal, SummaryFilter, SummaryPage};
 pub use knowledge::{Knowledge, SavedToken};
 pub use telemetry::{Document, ItemResult, Operation, Telemetry};
+pub use verify::{IncidentCheck, Verification};

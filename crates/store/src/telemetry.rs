@@ -1,10 +1,13 @@
 //! Telemetry: documents in, ES|QL out.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use model::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::indices::Refusal;
 
 /// Documents of one call to [`Telemetry::ingest`] at most.
 pub const MAX_BATCH: usize = 50_000;
@@ -17,6 +20,11 @@ pub trait Telemetry: Send + Sync {
 
     /// Runs one ES|QL request over one snapshot.
     async fn query(&self, request: &esql::Request) -> Result<esql::Answer, Error>;
+
+    /// Rows of one answer at most, whatever the request's limits say.
+    fn max_rows(&self) -> usize {
+        usize::MAX
+    }
 
     /// The fields of all indices that match the pattern, by name, without doubles.
     async fn fields(&self, pattern: &str) -> Result<Vec<esql::Field>, Error>;
@@ -60,7 +68,22 @@ pub enum ItemResult {
     /// A value that the field's type can't take, a missing `@timestamp`, too many fields …:
     /// Elasticsearch's 400 with this type and reason.
     Refused {
-        kind: &'static str,
+        kind: Cow<'static, str>,
         reason: String,
     },
+}
+
+impl ItemResult {
+    pub fn refused(kind: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
+        Self::Refused {
+            kind: kind.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+impl From<Refusal> for ItemResult {
+    fn from(refusal: Refusal) -> Self {
+        Self::refused(refusal.kind, refusal.reason)
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use casework::Asked;
 use serde_json::Value;
-use store::embedded::TIMESTAMP_US;
+use store::indices::TIMESTAMP_US;
 
 use crate::observations::{Change, LogLine, Series, Span};
 

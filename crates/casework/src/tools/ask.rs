@@ -213,7 +213,7 @@ impl Casework {
                 .iter()
                 .map(|column| column.name.clone())
                 .collect(),
-            cut: rows.len() >= MAX_ROWS,
+            cut: rows.len() >= MAX_ROWS.min(self.telemetry().max_rows()),
             rows,
             warnings: answer.warnings,
             notes: Vec::new(),

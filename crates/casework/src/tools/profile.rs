@@ -63,8 +63,11 @@ pub struct Signals {
 }
 
 impl Profile {
+    /// Whether it can be read with these fields. What can't be told apart by service is no
+    /// signal of any: a stream that holds no document yet has an `@timestamp` all the same.
     pub fn fits(&self, has: &dyn Fn(&str) -> bool) -> bool {
-        self.needs.iter().all(|field| has(field))
+        let named = self.service.is_empty() || self.service.iter().any(|one| one.fits(has));
+        named && self.needs.iter().all(|field| has(field))
     }
 
     /// Reads both kinds of latency at once: only for tools that tell them apart.

@@ -248,3 +248,23 @@ async fn evidence_holds_until_the_data_says_otherwise() {
     assert!(!again.holds);
     assert_eq!(again.says, "differs: as many rows, other values");
 }
+
+#[test]
+fn a_profile_fits_only_where_services_can_be_told_apart() {
+    let toolbox = Toolbox::embedded().expect("the tools can be read");
+    let fitting = |fields: &[&str]| {
+        let fits =
+            |profile: &&casework::tools::Profile| profile.fits(&|name| fields.contains(&name));
+        let profiles = toolbox.profiles().iter().filter(fits);
+        profiles
+            .map(|profile| profile.id.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        fitting(&["@timestamp", "latency"]),
+        [""; 0],
+        "an empty data stream"
+    );
+    assert_eq!(fitting(&["@timestamp", "service"]), ["metrics"]);
+    assert_eq!(fitting(&["@timestamp", "service.name"]), ["metrics"]);
+}

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use store::embedded::Verification;
+use store::Verification;
 
 use crate::arguments::{Audit, Output};
 use crate::context::Context as Here;

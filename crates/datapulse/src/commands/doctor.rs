@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use store::elastic::Change;
 use store::embedded::{Embedded, Health};
+use store::{Elastic, Telemetry};
 
 use crate::arguments::Output;
 use crate::context::Context as Here;
@@ -65,7 +67,11 @@ struct Check {
 }
 
 async fn checks(here: &Here) -> Vec<Check> {
-    let mut found = vec![folder(here).await, server(here).await];
+    let kept = match here.configuration.is_elasticsearch() {
+        true => elasticsearch(here).await,
+        false => folder(here).await,
+    };
+    let mut found = vec![kept, server(here).await];
     let runner = &here.configuration.runner;
     found.push(if runner.kind.is_empty() {
         Check {
@@ -102,6 +108,51 @@ async fn checks(here: &Here) -> Vec<Check> {
         });
     }
     found
+}
+
+async fn elasticsearch(here: &Here) -> Check {
+    let (state, says) = match looked_at(here).await {
+        Ok(found) => found,
+        Err(error) => (State::Bad, format!("{error:#}")),
+    };
+    Check {
+        name: "elasticsearch",
+        state,
+        says,
+    }
+}
+
+/// The cluster as it answers now, and whether what we need is in it.
+async fn looked_at(here: &Here) -> Result<(State, String)> {
+    let Some(address) = here.configuration.elasticsearch()? else {
+        return Ok((State::Note, "not configured".to_owned()));
+    };
+    let store = Elastic::open_reading(address, &here.folder).await?;
+    let status = store.cluster_status().await?;
+    let days = here.configuration.retention.telemetry_days;
+    let steps = store.set_up(days, true).await?;
+    let missing = steps
+        .iter()
+        .filter(|step| step.change != Change::Unchanged)
+        .count();
+    let server = store.server();
+    let mut says = format!(
+        "version {}, cluster {} is {status}, at most {} rows of an ES|QL answer (esql.query.result_truncation_max_size)",
+        server.version,
+        server.cluster_name,
+        store.max_rows()
+    );
+    let state = match (status.as_str(), missing) {
+        ("red", _) => State::Bad,
+        (_, 0) => State::Good,
+        _ => State::Note,
+    };
+    if missing > 0 {
+        says.push_str(&format!(
+            "; {missing} templates or indices are missing or of another version: `datapulse store setup`, and `serve`, make them"
+        ));
+    }
+    Ok((state, says))
 }
 
 async fn folder(here: &Here) -> Check {
@@ -186,6 +237,9 @@ fn limits() -> Vec<(&'static str, u64)> {
         ("documents of one batch", store::telemetry::MAX_BATCH as u64),
         ("indices", store::embedded::MAX_INDICES as u64),
         ("fields of one index", store::embedded::MAX_FIELDS as u64),
+        ("bytes of an answer of Elasticsearch, inflated", store::elastic::MAX_ANSWER_BYTES as u64),
+        ("tries of a call to Elasticsearch", u64::from(store::elastic::MAX_ATTEMPTS)),
+        ("services, runbooks or tokens in Elasticsearch", store::elastic::MAX_KNOWN as u64),
         ("rows of one question of an agent", casework::tools::MAX_ROWS as u64),
         ("time of one question of an agent, ms", casework::tools::MAX_TIME_MS),
         ("incidents that one agent works on at once", casework::driver::MAX_AT_ONCE as u64),

@@ -5,10 +5,10 @@ use analyst::observations::Alarm;
 use anyhow::{Context as _, Result};
 use casework::Clock;
 use model::{Report, Timestamp};
-use store::Telemetry;
 
 use super::tools::moment;
 use crate::arguments::{Investigate, Output};
+use crate::backend::Backend;
 use crate::context::Context as Here;
 use crate::progress::during;
 use crate::refusal::wrong_use;
@@ -33,13 +33,13 @@ pub async fn run(here: &Here, command: Investigate) -> Result<u8> {
         }
     };
     let store = match &imported {
-        Some(imported) => imported.store.clone(),
+        Some(imported) => Backend::from(imported.store.clone()),
         None => here.reading().await?,
     };
     let mut newest = imported.as_ref().and_then(|imported| imported.newest);
     if imported.is_none() {
         for pattern in ["metrics-*", "traces-*", "logs-*"] {
-            newest = newest.max(store.newest(pattern).await?);
+            newest = newest.max(store.telemetry().newest(pattern).await?);
         }
     }
     let newest =

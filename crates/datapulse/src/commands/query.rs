@@ -78,7 +78,8 @@ async fn by_itself(
     };
     let asking = async {
         if query.import.is_empty() {
-            return anyhow::Ok(here.reading().await?.query(&request).await);
+            let store = here.reading().await?;
+            return anyhow::Ok(store.telemetry().query(&request).await);
         }
         let imported = import::folders(&query.import, None).await?;
         Ok(imported.store.query(&request).await)

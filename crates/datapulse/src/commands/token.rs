@@ -5,10 +5,9 @@ use casework::Clock;
 use gateway::api::tokens::{MAX_DAYS, may_be_a_persons};
 use model::Role;
 use serde_json::{Value, json};
-use store::Knowledge;
-use store::embedded::{Embedded, Options};
 
 use crate::arguments::{Output, Token};
+use crate::backend::Backend;
 use crate::client::encode;
 use crate::context::Context as Here;
 use crate::print;
@@ -50,11 +49,12 @@ async fn create(here: &Here, name: &str, role: &str, person: bool, days: u32) ->
             server.post("/tokens", &body).await?
         }
         None => {
-            let store = Embedded::open(&here.folder, Options::default()).await?;
+            let store = Backend::open(&here.configuration, &here.folder).await?;
             let life = Some(i64::from(days) * DAY_MS);
             let now = Clock::wall().now();
+            let knowledge = store.knowledge();
             let (token, secret) =
-                gateway::issue_token(&store, name, parsed, person, life, now).await?;
+                gateway::issue_token(knowledge.as_ref(), name, parsed, person, life, now).await?;
             json!({ "id": token.id, "name": name, "role": role, "person": person, "secret": secret, "expires_at": token.expires_at })
         }
     };
@@ -74,7 +74,7 @@ async fn list(here: &Here) -> Result<u8> {
     let page = match here.find_server()? {
         Some(server) => server.get("/tokens").await?,
         None => {
-            let tokens = here.reading().await?.tokens().await?;
+            let tokens = here.reading().await?.knowledge().tokens().await?;
             let items = tokens
                 .into_iter()
                 .map(gateway::api::tokens::TokenLine::from);
@@ -109,8 +109,9 @@ async fn revoke(here: &Here, id: &str) -> Result<u8> {
             server.post(&path, &json!({})).await?;
         }
         None => {
-            let store = Embedded::open(&here.folder, Options::default()).await?;
-            store.revoke_token(id, Clock::wall().now()).await?;
+            let store = Backend::open(&here.configuration, &here.folder).await?;
+            let now = Clock::wall().now();
+            store.knowledge().revoke_token(id, now).await?;
         }
     }
     if here.output == Output::Json {

@@ -16,7 +16,7 @@ use simulator::telemetry::documents;
 use simulator::world::HISTORY_MS;
 use simulator::{Fault, Naming, Setting, Shop, Truth, control};
 use store::embedded::{Embedded, Options};
-use store::{Document, ItemResult, Operation, Telemetry};
+use store::{Document, ItemResult, Operation};
 
 use crate::configuration::Configuration;
 use crate::wire::{self, Parts};
@@ -86,7 +86,14 @@ impl Bench {
     }
 
     async fn ingest(&self, documents: Vec<Document>) {
-        for result in self.parts.store.ingest(documents).await.expect("taken in") {
+        for result in self
+            .parts
+            .store
+            .telemetry()
+            .ingest(documents)
+            .await
+            .expect("taken in")
+        {
             assert!(!matches!(result, ItemResult::Refused { .. }), "{result:?}");
         }
     }

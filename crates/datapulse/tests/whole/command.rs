@@ -40,6 +40,7 @@ impl Place {
             "DATAPULSE_DATA",
             "DATAPULSE_CONFIG",
             "DATAPULSE_TOKEN",
+            "DATAPULSE_ELASTICSEARCH_SECRET",
             "RUST_LOG",
         ] {
             command.env_remove(variable);

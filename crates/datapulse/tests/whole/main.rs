@@ -6,6 +6,7 @@ mod asked;
 mod bad_input;
 mod cli;
 mod command;
+mod elasticsearch;
 mod errors;
 mod intake;
 mod notices;

@@ -15,6 +15,9 @@ use crate::state::Gateway;
 /// Bytes of a body, inflated.
 pub const MAX_BODY: usize = 100 << 20;
 
+/// What Elasticsearch calls having too much to do.
+const REJECTED: &str = "es_rejected_execution_exception";
+
 pub async fn all(State(gateway): State<Gateway>, headers: HeaderMap, body: Came) -> Response {
     answer(&gateway, None, &headers, body).await
 }
@@ -58,11 +61,7 @@ async fn answer(
         Ok(results) => results,
         // Shippers keep the batch and send it again.
         Err(store::Error::Unavailable(reason)) => {
-            return refused(
-                StatusCode::TOO_MANY_REQUESTS,
-                "es_rejected_execution_exception",
-                &reason,
-            );
+            return refused(StatusCode::TOO_MANY_REQUESTS, REJECTED, &reason);
         }
         Err(error) => {
             let reason = error.to_string();
@@ -79,14 +78,10 @@ async fn answer(
         .into_iter()
         .map(|head| {
             let result = match &head.broken {
-                None => results.next().unwrap_or(ItemResult::Refused {
-                    kind: "store_exception",
-                    reason: "the store gave no result".to_owned(),
+                None => results.next().unwrap_or_else(|| {
+                    ItemResult::refused("store_exception", "the store gave no result")
                 }),
-                Some(reason) => ItemResult::Refused {
-                    kind: "document_parsing_exception",
-                    reason: reason.clone(),
-                },
+                Some(reason) => ItemResult::refused("document_parsing_exception", reason.as_str()),
             };
             errors |= matches!(
                 result,
@@ -198,7 +193,9 @@ fn told(item: &Head, result: ItemResult) -> Value {
             }})
         }
         ItemResult::Refused { kind, reason } => {
-            json!({ "_index": index, "_id": item.id, "status": 400, "error": { "type": kind, "reason": reason } })
+            // Shippers send again what was only too much at once.
+            let status = if kind == REJECTED { 429 } else { 400 };
+            json!({ "_index": index, "_id": item.id, "status": status, "error": { "type": kind, "reason": reason } })
         }
     };
     json!({ name: body })

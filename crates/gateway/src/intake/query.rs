@@ -108,6 +108,11 @@ async fn ask(
     let asked = gateway.casework.telemetry().query(&body.request).await;
     let answer = asked.map_err(|error| match error {
         store::Error::Query(error) => error,
+        store::Error::Unavailable(reason) => Error::Told {
+            status: StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+            kind: "unavailable_shards_exception".to_owned(),
+            reason,
+        },
         other => Error::Internal(other.to_string()),
     })?;
     let text = match form {

@@ -1,11 +1,12 @@
 //! Records are created once; the projection is what it was last made.
 
 use model::{
-    Actor, Agent, Digest, Event, IncidentId, Record, Severity, Status, StoredRecord, Summary,
-    Timestamp,
+    Actor, Agent, Digest, Event, IncidentId, Measured, Projection, Record, Severity, Status,
+    StoredRecord, Summary, Timestamp,
 };
+use serde_json::json;
 
-use crate::{Error, Journal, SummaryFilter};
+use crate::{Error, Journal, SummaryFilter, Telemetry};
 
 const DAY: i64 = 1_790_000_000_000;
 
@@ -79,6 +80,48 @@ pub async fn created_never_overwritten(store: &impl Journal) {
         (page.total, page.items),
         (1, vec![shown]),
         "a refused record changes no projection"
+    );
+}
+
+/// What a projection holds beside its summary can be asked for by ES|QL.
+pub async fn projections_are_shown_whole(store: &(impl Journal + Telemetry)) {
+    let id = IncidentId::derive("error-rate", "cart", Timestamp(DAY));
+    let shown = Projection {
+        metrics: Some(Measured {
+            signal: "error_rate".to_owned(),
+            observed: 0.25,
+            threshold: 0.05,
+            unit: "share".to_owned(),
+            requests: None,
+        }),
+        timeline: vec!["first".to_owned(), "then".to_owned()],
+        report: Some("The pool ran out".to_owned()),
+        proposals: vec!["P1 restart cart: pending".to_owned()],
+        ..summary(&id, "cart", Timestamp(DAY), 1).into()
+    };
+    store.project(&shown).await.expect("is projected");
+    let request = esql::Request {
+        query:
+            "FROM incidents | KEEP incident_id, service.name, metrics.signal, metrics.observed, \
+                metrics.requests, timeline, report, proposals, opened_at, last_seq"
+                .to_owned(),
+        ..esql::Request::default()
+    };
+    let answer = store.query(&request).await.expect("is answered");
+    assert_eq!(
+        esql::answer::rows(&answer),
+        [vec![
+            json!(id),
+            json!("cart"),
+            json!("error_rate"),
+            json!(0.25),
+            json!(null),
+            json!(["first", "then"]),
+            json!("The pool ran out"),
+            json!("P1 restart cart: pending"),
+            json!(Timestamp(DAY).to_string()),
+            json!(1)
+        ]]
     );
 }
 

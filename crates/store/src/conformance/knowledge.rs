@@ -2,6 +2,7 @@
 
 use model::{Role, Runbook, Scope, Service, Timestamp};
 
+use crate::embedding::DIMENSIONS;
 use crate::{Error, Knowledge, SavedToken};
 
 pub async fn services_are_replaced_by_name(store: &impl Knowledge) {
@@ -22,8 +23,8 @@ pub async fn services_are_replaced_by_name(store: &impl Knowledge) {
     assert_eq!(store.services().await.expect("reads"), expected, "by name");
 }
 
-pub async fn runbooks_are_replaced_by_id(store: &impl Knowledge) {
-    let runbook = |id: &str, title: &str| Runbook {
+fn runbook(id: &str, title: &str) -> Runbook {
+    Runbook {
         id: id.to_owned(),
         title: title.to_owned(),
         summary: "Connections run out.".to_owned(),
@@ -31,7 +32,10 @@ pub async fn runbooks_are_replaced_by_id(store: &impl Knowledge) {
         symptoms: vec!["timeout".to_owned()],
         content: "# Look at the pool".to_owned(),
         actions: Vec::new(),
-    };
+    }
+}
+
+pub async fn runbooks_are_replaced_by_id(store: &impl Knowledge) {
     for (id, title) in [("pool", "Old"), ("disk", "Disk"), ("pool", "New")] {
         store
             .put_runbook(&runbook(id, title))
@@ -40,6 +44,36 @@ pub async fn runbooks_are_replaced_by_id(store: &impl Knowledge) {
     }
     let expected = vec![runbook("disk", "Disk"), runbook("pool", "New")];
     assert_eq!(store.runbooks().await.expect("reads"), expected, "by id");
+}
+
+pub async fn runbooks_are_found_by_meaning(store: &impl Knowledge) {
+    for (id, content) in [
+        (
+            "pool",
+            "The database has no connections left: raise the size of the pool.",
+        ),
+        ("cake", "Bake a cake with candles for a birthday."),
+        ("silent", ""),
+    ] {
+        let book = Runbook {
+            content: content.to_owned(),
+            summary: String::new(),
+            symptoms: Vec::new(),
+            ..runbook(id, "")
+        };
+        store.put_runbook(&book).await.expect("is stored");
+    }
+    let near = async |text: &str, limit| {
+        let vector = crate::embedding::embed(text);
+        store.nearest_runbooks(&vector, limit).await.expect("reads")
+    };
+    assert_eq!(
+        near("connection pool exhausted", 20).await,
+        ["pool", "cake"]
+    );
+    assert_eq!(near("party dessert", 1).await, ["cake"]);
+    let none = store.nearest_runbooks(&[0.0; DIMENSIONS], 20).await;
+    assert!(none.expect("reads").is_empty(), "it has no direction");
 }
 
 pub async fn tokens_are_found_by_hash_and_revoked_once(store: &impl Knowledge) {

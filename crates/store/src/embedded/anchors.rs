@@ -1,68 +1,32 @@
-//! The anchor file: a line for every head, written after its record is durable.
+//! The anchor file beside SQLite's journal: kept up with its `position`.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use model::anchor::AnchorLine;
 use model::{Digest, IncidentId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::folder::at;
+use crate::anchors::{AnchorFile, Head};
 use crate::error::Error;
-
-/// Bytes read from the file's end to find its last line: a line is far shorter.
-const TAIL_BYTES: u64 = 64 * 1024;
-
-/// A head that the file must name: what a line says of it.
-struct Head {
-    position: i64,
-    incident: String,
-    seq: u64,
-    digest: String,
-    at_ms: i64,
-}
 
 /// The open file, and where the journal's anchored part ends.
 #[derive(Debug)]
 pub struct Anchors {
-    path: PathBuf,
-    file: File,
-    /// Where the next line begins.
-    end: u64,
-    previous: Digest,
+    file: AnchorFile,
     /// The `position` of the last record that the file covers.
     anchored: i64,
-    durable: bool,
 }
 
 impl Anchors {
     /// Opens or makes the file, cuts a torn last line, and appends lines for what the journal
     /// holds beyond the file's last one.
     pub fn open(path: &Path, connection: &Connection, durable: bool) -> Result<Self, Error> {
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(|error| at(path, "can't be opened", &error))?;
-        let last = cut_torn(&mut file).map_err(|error| at(path, "can't be read", &error))?;
-        let end = file
-            .seek(SeekFrom::End(0))
-            .map_err(|error| at(path, "can't be read", &error))?;
+        let (file, last) = AnchorFile::open(path, durable)?;
         let anchored = match &last {
             Some(line) => position_of(connection, line)?,
             None => 0,
         };
-        let mut anchors = Self {
-            path: path.to_owned(),
-            file,
-            end,
-            previous: last.map_or(Digest::ZERO, |line| Digest::of(line.as_bytes())),
-            anchored,
-            durable,
-        };
+        let mut anchors = Self { file, anchored };
         anchors.catch_up(connection)?;
         Ok(anchors)
     }
@@ -71,68 +35,36 @@ impl Anchors {
     ///
     /// On an error nothing is taken for anchored: the next call tries the same lines again.
     pub fn catch_up(&mut self, connection: &Connection) -> Result<(), Error> {
-        let heads = heads_after(connection, self.anchored)?;
-        let Some(last) = heads.last() else {
-            return Ok(());
-        };
-        let last_position = last.position;
-        let mut previous = self.previous;
-        let mut text = String::new();
-        for head in &heads {
-            let line = line_of(head, previous)?;
-            previous = Digest::of(line.as_bytes());
-            text.push_str(&line);
-            text.push('\n');
+        let (heads, last) = heads_after(connection, self.anchored)?;
+        if !heads.is_empty() {
+            self.file.append(&heads)?;
+            self.anchored = last;
         }
-        let written = self
-            .file
-            .seek(SeekFrom::Start(self.end))
-            .and_then(|_| self.file.write_all(text.as_bytes()))
-            .and_then(|()| {
-                if self.durable {
-                    self.file.sync_data()
-                } else {
-                    Ok(())
-                }
-            });
-        if let Err(error) = written {
-            // What was written of it is cut, so that the next try starts on a whole line.
-            let _ = self.file.set_len(self.end);
-            return Err(at(&self.path, "can't be written", &error));
-        }
-        self.end += text.len() as u64;
-        self.previous = previous;
-        self.anchored = last_position;
         Ok(())
     }
 }
 
-fn line_of(head: &Head, previous: Digest) -> Result<String, Error> {
-    let broken = |what: &str| Error::Damaged(format!("{}:{}: {what}", head.incident, head.seq));
-    let line = AnchorLine {
-        incident: IncidentId::parse(&head.incident).ok_or_else(|| broken("not an incident id"))?,
-        seq: head.seq,
-        digest: Digest::parse(&head.digest).ok_or_else(|| broken("not a digest"))?,
-        at: Timestamp(head.at_ms),
-        previous,
-    };
-    serde_json::to_string(&line).map_err(|error| broken(&error.to_string()))
-}
-
-fn heads_after(connection: &Connection, position: i64) -> Result<Vec<Head>, Error> {
+/// What stands after a position, and the position of the last of it.
+fn heads_after(connection: &Connection, position: i64) -> Result<(Vec<Head>, i64), Error> {
     let mut statement = connection.prepare_cached(
         "SELECT position, incident, seq, digest, at_ms FROM records WHERE position > ?1 ORDER BY position",
     )?;
-    let rows = statement.query_map([position], |row| {
-        Ok(Head {
-            position: row.get(0)?,
-            incident: row.get(1)?,
-            seq: row.get::<_, i64>(2)?.unsigned_abs(),
-            digest: row.get(3)?,
-            at_ms: row.get(4)?,
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut rows = statement.query([position])?;
+    let (mut heads, mut last) = (Vec::new(), position);
+    while let Some(row) = rows.next()? {
+        last = row.get(0)?;
+        let incident: String = row.get(1)?;
+        let seq = row.get::<_, i64>(2)?.unsigned_abs();
+        let digest: String = row.get(3)?;
+        let broken = |what: &str| Error::Damaged(format!("{incident}:{seq}: {what}"));
+        heads.push(Head {
+            incident: IncidentId::parse(&incident).ok_or_else(|| broken("not an incident id"))?,
+            seq,
+            digest: Digest::parse(&digest).ok_or_else(|| broken("not a digest"))?,
+            at: Timestamp(row.get(4)?),
+        });
+    }
+    Ok((heads, last))
 }
 
 /// Where in the journal the file's last line stands. A line that the journal doesn't know
@@ -156,28 +88,4 @@ fn position_of(connection: &Connection, line: &str) -> Result<i64, Error> {
             |row| row.get(0),
         )?),
     }
-}
-
-/// Cuts what stands after the last newline; gives the last whole line.
-fn cut_torn(file: &mut File) -> std::io::Result<Option<String>> {
-    let length = file.seek(SeekFrom::End(0))?;
-    let from = length.saturating_sub(TAIL_BYTES);
-    file.seek(SeekFrom::Start(from))?;
-    let mut tail = Vec::new();
-    file.read_to_end(&mut tail)?;
-    let Some(end) = tail.iter().rposition(|&byte| byte == b'\n') else {
-        if from == 0 && length > 0 {
-            file.set_len(0)?;
-        }
-        return Ok(None);
-    };
-    let whole = from + end as u64 + 1;
-    if whole < length {
-        file.set_len(whole)?;
-    }
-    let line = tail[..end]
-        .rsplit(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    Ok(Some(String::from_utf8_lossy(line).into_owned()))
 }

@@ -10,6 +10,7 @@ use super::engine::{Engine, IndexSnapshot};
 use super::scan::IndexTable;
 use super::tables;
 use crate::error::Error;
+use crate::indices::{INCIDENTS, JOURNAL_PREFIX, LOOKUP_PREFIX, RUNBOOKS, SERVICES};
 
 /// One snapshot: all indices of one query are of one moment.
 pub struct Snapshot {
@@ -59,7 +60,7 @@ impl Snapshot {
     fn index(&self, index: &IndexSnapshot) -> Index {
         let mut fields: Vec<esql::Field> = index.fields.iter().map(|field| field.esql()).collect();
         fields.sort_by(|a, b| a.name.cmp(&b.name));
-        let mode = if index.name.starts_with(tables::LOOKUP_PREFIX) {
+        let mode = if index.name.starts_with(LOOKUP_PREFIX) {
             IndexMode::Lookup
         } else {
             IndexMode::Standard
@@ -118,14 +119,13 @@ impl Pattern {
 
     /// Whether SQLite is worth asking.
     fn may_name_tables(&self) -> bool {
-        let ours = [tables::INCIDENTS, tables::RUNBOOKS, tables::SERVICES];
+        let ours = [INCIDENTS, RUNBOOKS, SERVICES];
         ours.iter().any(|name| self.names(name))
             || self.parts.iter().any(|(take, part)| {
                 let before = part.split('*').next().unwrap_or_default();
                 *take
-                    && (part.starts_with(tables::JOURNAL_PREFIX)
-                        || (before.len() < part.len()
-                            && tables::JOURNAL_PREFIX.starts_with(before)))
+                    && (part.starts_with(JOURNAL_PREFIX)
+                        || (before.len() < part.len() && JOURNAL_PREFIX.starts_with(before)))
             })
     }
 }

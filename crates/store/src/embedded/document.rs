@@ -4,8 +4,9 @@ use esql::DataType;
 use serde_json::{Map, Value};
 
 use super::columns::Scalar;
-use super::mapping::{Family, KEYWORD_CHARS, Mapping, TIMESTAMP, TIMESTAMP_US};
-use super::moment::{self, Moment};
+use super::mapping::{Family, KEYWORD_CHARS, Mapping};
+use crate::indices::{Refusal, TIMESTAMP, TIMESTAMP_US};
+use crate::moment::{self, Moment};
 
 /// Objects within objects (`index.mapping.depth.limit`).
 const MAX_DEPTH: usize = 20;
@@ -35,13 +36,6 @@ fn metadata(name: &str) -> Refusal {
             "failed to parse: Field [{name}] is a metadata field and cannot be added inside a document. Use the index API request parameters."
         ),
     }
-}
-
-/// Elasticsearch's type and reason for an item that is not stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    pub kind: &'static str,
-    pub reason: String,
 }
 
 /// The values of one document: the field's place in the mapping, and a value; a field with

@@ -1,17 +1,14 @@
 //! The data folder: who holds it, which version it has, and where things lie in it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use fs4::fs_std::FileExt;
-
-use crate::error::Error;
+use crate::error::{Error, at};
+use crate::lock::Lock;
 
 /// What the `format` file says; another number is another layout.
 pub const FORMAT: &str = "datapulse 1";
-
-const LOCK: &str = "datapulse.lock";
 
 /// Paths inside a data folder.
 #[derive(Debug, Clone)]
@@ -101,69 +98,6 @@ impl Folder {
             Err(error) => Err(at(&path, "can't be read", &error)),
         }
     }
-}
-
-/// The folder's lock, held as long as this lives; the system lets go of it when the process dies.
-#[derive(Debug)]
-pub struct Lock {
-    file: File,
-}
-
-impl Lock {
-    fn take(root: &Path) -> Result<Self, Error> {
-        let path = root.join(LOCK);
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(|error| at(&path, "can't be opened", &error))?;
-        let free = FileExt::try_lock_exclusive(&file)
-            .map_err(|error| at(&path, "can't be locked", &error))?;
-        if !free {
-            let mut holder = String::new();
-            // Only for the message: an unreadable note is no reason to say less clearly why.
-            let _ = file.read_to_string(&mut holder);
-            let holder = holder.trim();
-            let who = if holder.is_empty() {
-                "another datapulse process".to_owned()
-            } else {
-                format!("the datapulse process {holder}")
-            };
-            return Err(Error::Unavailable(format!(
-                "{}: the data folder is in use by {who}; stop it, or use another folder with --data",
-                root.display()
-            )));
-        }
-        let noted = file
-            .set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| write!(file, "{}", std::process::id()));
-        if let Err(error) = noted {
-            tracing::warn!(%error, "the lock file doesn't say who holds it");
-        }
-        Ok(Self { file })
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing the file lets go too; a failure here changes nothing.
-        let _ = FileExt::unlock(&self.file);
-    }
-}
-
-/// An I/O error with its place, and what the caller can do.
-pub fn at(path: &Path, what: &str, error: &std::io::Error) -> Error {
-    let hint = match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::FileTooLarge => {
-            "; free space on the disk, then try again"
-        }
-        std::io::ErrorKind::PermissionDenied => "; check who owns it",
-        _ => "",
-    };
-    Error::Unavailable(format!("{}: {what}: {error}{hint}", path.display()))
 }
 
 /// Makes renames and new files in a folder durable.

@@ -7,9 +7,10 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType as Arrow, Field, Schema};
 
 use super::columns::Column;
-use super::document::{self, Leaves, Refusal};
+use super::document::{self, Leaves};
 use super::mapping::Mapping;
 use super::segment::ID;
+use crate::indices::Refusal;
 use crate::telemetry::{Document, Operation};
 
 /// Bytes of text that the columns of one batch may hold: an Arrow array addresses 2 GiB.
@@ -17,9 +18,6 @@ pub const MAX_TEXT_BYTES: usize = 1 << 29;
 
 /// The longest `_id`, in bytes, as in Elasticsearch.
 const MAX_ID_BYTES: usize = 512;
-
-/// The longest name of an index, in bytes, as in Elasticsearch.
-const MAX_NAME_BYTES: usize = 255;
 
 /// A row that may be stored, if its id allows it.
 #[derive(Debug)]
@@ -127,35 +125,4 @@ fn assemble(
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
         .expect("every column was finished at the number of candidates")
-}
-
-/// Elasticsearch's rules for an index name.
-pub fn check_name(name: &str) -> Result<(), Refusal> {
-    let wrong = |what: &str| {
-        Err(Refusal {
-            kind: "invalid_index_name_exception",
-            reason: format!("Invalid index name [{name}], {what}"),
-        })
-    };
-    if name.is_empty() {
-        return wrong("must not be empty");
-    }
-    if name.len() > MAX_NAME_BYTES {
-        return wrong("index name is too long");
-    }
-    if name.starts_with(['_', '-', '+']) || name == "." || name == ".." {
-        return wrong("must not start with '_', '-' or '+'");
-    }
-    if name
-        .chars()
-        .any(|c| c.is_control() || " \"*\\<|,>/?#:".contains(c))
-    {
-        return wrong(
-            "must not contain the following characters [' ','\"','*','\\','<','|',',','>','/','?','#',':']",
-        );
-    }
-    if name.chars().any(char::is_uppercase) {
-        return wrong("must be lowercase");
-    }
-    Ok(())
 }

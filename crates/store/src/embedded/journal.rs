@@ -1,15 +1,14 @@
 //! The journal in SQLite.
 
 use async_trait::async_trait;
-use model::{Actor, Digest, Event, IncidentId, Projection, Record, StoredRecord, Summary};
+use model::{Digest, IncidentId, Projection, StoredRecord, Summary};
 use rusqlite::{Connection, ErrorCode, Transaction, params, params_from_iter};
 
 use super::Embedded;
 use crate::error::Error;
-use crate::journal::{Journal, MAX_PAGE, SummaryFilter, SummaryPage};
-
-/// Rows of a page where the caller named no limit.
-const DEFAULT_PAGE: usize = 50;
+use crate::journal::{
+    Journal, SortKey, SummaryFilter, SummaryPage, decision, read_record, sort_key, words,
+};
 
 #[async_trait]
 impl Journal for Embedded {
@@ -73,12 +72,7 @@ impl Journal for Embedded {
 }
 
 fn insert(transaction: &Transaction<'_>, stored: &StoredRecord) -> Result<(), Error> {
-    let record = stored.record().map_err(|error| {
-        Error::Refused(format!(
-            "{}:{}: not a record: {error}",
-            stored.incident, stored.seq
-        ))
-    })?;
+    let record = read_record(stored)?;
     let (decision, approved_by) = decision(&record);
     let inserted = transaction
         .prepare_cached(
@@ -106,33 +100,11 @@ fn insert(transaction: &Transaction<'_>, stored: &StoredRecord) -> Result<(), Er
     }
 }
 
-/// The columns `decision` and `approved_by`.
-fn decision(record: &Record) -> (Option<&'static str>, Option<String>) {
-    match (&record.event, &record.actor) {
-        (Event::Decided { approve: true, .. }, actor) => {
-            let by = match actor {
-                Actor::Person { subject, .. } => subject.clone(),
-                other => other.label().to_owned(),
-            };
-            (Some("approved"), Some(by))
-        }
-        (Event::Decided { approve: false, .. }, _) => (Some("rejected"), None),
-        _ => (None, None),
-    }
-}
-
 fn replace(transaction: &Transaction<'_>, shown: &Projection) -> Result<(), Error> {
     let summary = &shown.summary;
     let json = serde_json::to_string(shown)
         .map_err(|error| Error::Refused(format!("{}: {error}", summary.incident_id)))?;
-    let words = [
-        summary.incident_id.as_str(),
-        &summary.title,
-        &summary.service,
-        summary.cause.as_deref().unwrap_or_default(),
-    ]
-    .join("\n")
-    .to_lowercase();
+    let words = words(summary);
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO summaries(incident, status, status_rank, severity, \
@@ -233,10 +205,7 @@ fn summaries(connection: &Connection, filter: &SummaryFilter) -> Result<SummaryP
     let total: i64 = connection
         .prepare_cached(&format!("SELECT count(*) FROM summaries WHERE {matching}"))?
         .query_row(params_from_iter(&values), |row| row.get(0))?;
-    let limit = match filter.limit {
-        0 => DEFAULT_PAGE,
-        limit => limit.min(MAX_PAGE),
-    };
+    let limit = filter.page();
     let order = order(filter.sort.as_deref())?;
     let mut statement = connection.prepare_cached(&format!(
         "SELECT json FROM summaries WHERE {matching} ORDER BY {order}, incident \
@@ -267,24 +236,16 @@ fn unreadable(error: &serde_json::Error) -> Error {
 }
 
 fn order(sort: Option<&str>) -> Result<String, Error> {
-    let Some(sort) = sort else {
-        return Ok("opened_ms DESC".to_owned());
+    let (key, descending) = sort_key(sort)?;
+    let column = match key {
+        SortKey::OpenedAt => "opened_ms",
+        SortKey::UpdatedAt => "updated_ms",
+        SortKey::Severity => "severity_rank",
+        SortKey::Status => "status_rank",
+        SortKey::Service => "service",
     };
-    let (name, direction) = match sort.strip_prefix('-') {
-        Some(name) => (name, "DESC"),
-        None => (sort, "ASC"),
-    };
-    let column = match name {
-        "opened_at" => "opened_ms",
-        "updated_at" => "updated_ms",
-        "severity" => "severity_rank",
-        "status" => "status_rank",
-        "service.name" => "service",
-        _ => {
-            return Err(Error::Refused(format!(
-                "sort: {name:?} is none of opened_at, updated_at, severity, status, service.name"
-            )));
-        }
-    };
-    Ok(format!("{column} {direction}"))
+    Ok(format!(
+        "{column} {}",
+        if descending { "DESC" } else { "ASC" }
+    ))
 }

@@ -36,6 +36,20 @@ impl Knowledge for Embedded {
             .await
     }
 
+    async fn nearest_runbooks(&self, vector: &[f32], limit: usize) -> Result<Vec<String>, Error> {
+        let books = self
+            .inner
+            .database
+            .call(|connection| embedded_runbooks(connection));
+        let books = books.await?;
+        let mut near: Vec<(f32, String)> = books
+            .into_iter()
+            .filter_map(|(book, known)| Some((cosine(&known, vector)?, book.id)))
+            .collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        Ok(near.into_iter().take(limit).map(|(_, id)| id).collect())
+    }
+
     async fn put_runbook(&self, runbook: &Runbook) -> Result<(), Error> {
         self.writable()?;
         let runbook = runbook.clone();
@@ -138,6 +152,14 @@ pub fn embedded_runbooks(connection: &Connection) -> Result<Vec<(Runbook, Vec<f3
         Ok((read(&text)?, vector))
     })
     .collect()
+}
+
+/// `None` where one of them has no direction.
+fn cosine(one: &[f32], other: &[f32]) -> Option<f32> {
+    let length = |vector: &[f32]| vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let both = length(one) * length(other);
+    let dot: f32 = one.iter().zip(other).map(|(x, y)| x * y).sum();
+    (both > 0.0).then(|| dot / both)
 }
 
 fn save_token(connection: &Connection, token: &SavedToken) -> Result<(), Error> {

@@ -13,8 +13,8 @@ use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 
-use super::folder::{Folder, at, set_aside, sync_folder, write_whole};
-use crate::error::Error;
+use super::folder::{Folder, set_aside, sync_folder, write_whole};
+use crate::error::{Error, at};
 
 const MAGIC: [u8; 4] = *b"DPL1";
 

@@ -12,19 +12,14 @@ use arrow::datatypes::DataType as Arrow;
 use esql::{DataType, Field};
 use serde_json::Value;
 
-use super::moment;
+use crate::indices::TIMESTAMP;
+use crate::moment;
 
 /// Fields of one index at most (`index.mapping.total_fields.limit`).
 pub const MAX_FIELDS: usize = 1_000;
 
 /// Longer values have no `.keyword` (`ignore_above` of Elasticsearch's default).
 pub const KEYWORD_CHARS: usize = 256;
-
-pub const TIMESTAMP: &str = "@timestamp";
-
-/// Microseconds since 1970, made by the store where a log's or span's `@timestamp` is finer
-/// than a millisecond: `date` holds no more, and the order within one matters.
-pub const TIMESTAMP_US: &str = "timestamp.us";
 
 /// What kind of index a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

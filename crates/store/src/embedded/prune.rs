@@ -13,8 +13,8 @@ use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicate
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 
-use super::mapping::TIMESTAMP;
 use super::segment::Segment;
+use crate::indices::TIMESTAMP;
 
 /// Only columns, constants and comparisons: such an expression has no effect but its value, so
 /// that it may be asked a second time, or not at all.

@@ -23,9 +23,8 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use super::align::{align, unify};
-use super::folder::at;
-use super::mapping::TIMESTAMP;
-use crate::error::Error;
+use crate::error::{Error, at};
+use crate::indices::TIMESTAMP;
 
 pub const ID: &str = "_id";
 const LEVEL: &str = "log.level";

@@ -8,10 +8,9 @@ use super::damage;
 use super::database::meta;
 use super::engine::{Engine, load_fields, load_segments, lock};
 use super::flush::LOG_FROM;
-use super::folder::at;
 use super::log::{self, Log, Rows};
 use super::segment::Segment;
-use crate::error::Error;
+use crate::error::{Error, at};
 
 /// What the database says of telemetry, at one moment.
 struct Known {

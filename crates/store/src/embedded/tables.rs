@@ -16,20 +16,7 @@ use super::journal::read_projection;
 use super::knowledge::{embedded_runbooks, services};
 use super::segment::ID;
 use crate::error::Error;
-
-pub const INCIDENTS: &str = "incidents";
-pub const JOURNAL_PREFIX: &str = "agent-audit-";
-pub const RUNBOOKS: &str = "runbooks-knowledge";
-pub const SERVICES: &str = "lookup-services";
-
-/// Lookup indices: what `LOOKUP JOIN` may name.
-pub const LOOKUP_PREFIX: &str = "lookup-";
-
-/// Documents can't be put into these: the journal and its projection are written by cases only,
-/// runbooks by their own door.
-pub fn is_ours(index: &str) -> bool {
-    index == INCIDENTS || index == RUNBOOKS || index.starts_with(JOURNAL_PREFIX)
-}
+use crate::indices::{INCIDENTS, JOURNAL_PREFIX, RUNBOOKS, SERVICES};
 
 /// Those of these indices that `wanted` names.
 pub fn indices(

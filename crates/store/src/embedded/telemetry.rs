@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{Service, Timestamp};
-use serde_json::{Map, Value};
+use model::Timestamp;
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Embedded;
@@ -15,9 +15,10 @@ use super::document::PARSING;
 use super::engine::{Engine, MAX_INDICES, lock};
 use super::intake::{self, MAX_TEXT_BYTES, Prepared};
 use super::knowledge::put_services;
-use super::tables::{self, SERVICES};
 use super::writer::{Command, Placed, ended};
 use crate::error::Error;
+use crate::indices::{SERVICES, check_writable};
+use crate::knowledge::service;
 use crate::telemetry::{Document, ItemResult, MAX_BATCH, Telemetry};
 
 /// Documents of one index of a batch, by their place in it.
@@ -135,13 +136,7 @@ impl Embedded {
                     places.push((place, service.name.clone()));
                     services.push(service);
                 }
-                Err(reason) => placed.push((
-                    place,
-                    ItemResult::Refused {
-                        kind: PARSING,
-                        reason,
-                    },
-                )),
+                Err(reason) => placed.push((place, ItemResult::refused(PARSING, reason))),
             }
         }
         let known = self
@@ -169,19 +164,9 @@ fn sort_out(documents: Vec<Document>, placed: &mut Placed) -> ByIndex {
             known.push((place, document));
             continue;
         }
-        let refusal = if tables::is_ours(&document.index) {
-            Some((
-                "security_exception",
-                format!("index [{}] is written by DataPulse itself", document.index),
-            ))
-        } else {
-            intake::check_name(&document.index)
-                .err()
-                .map(|refusal| (refusal.kind, refusal.reason))
-        };
-        match refusal {
-            Some((kind, reason)) => placed.push((place, ItemResult::Refused { kind, reason })),
-            None => by_index
+        match check_writable(&document.index) {
+            Err(refusal) => placed.push((place, refusal.into())),
+            Ok(()) => by_index
                 .entry(document.index.clone())
                 .or_default()
                 .push((place, document)),
@@ -214,25 +199,18 @@ fn prepare(engine: &Arc<Engine>, by_index: ByIndex) -> Result<(Vec<Prepared>, Pl
             let reason =
                 format!("the store has {MAX_INDICES} indices already, [{index}] can't be added");
             refused.extend(documents.into_iter().map(|(place, _)| {
-                let result = ItemResult::Refused {
-                    kind: "validation_exception",
-                    reason: reason.clone(),
-                };
+                let result = ItemResult::refused("validation_exception", reason.clone());
                 (place, result)
             }));
             continue;
         };
         let (prepared, refusals) =
             intake::prepare(&index, &mut lock(&mapping), documents, || engine.new_id());
-        refused.extend(refusals.into_iter().map(|(place, refusal)| {
-            (
-                place,
-                ItemResult::Refused {
-                    kind: refusal.kind,
-                    reason: refusal.reason,
-                },
-            )
-        }));
+        refused.extend(
+            refusals
+                .into_iter()
+                .map(|(place, refusal)| (place, refusal.into())),
+        );
         if !prepared.candidates.is_empty() {
             batches.push(prepared);
         }
@@ -248,58 +226,4 @@ fn text_bytes(value: &Value) -> usize {
         Value::Object(object) => object.iter().map(|(_, value)| text_bytes(value)).sum(),
         _ => 0,
     }
-}
-
-/// A document of `lookup-services`, nested or flat.
-fn service(source: &Map<String, Value>) -> Result<Service, String> {
-    let nested = source
-        .get("service")
-        .and_then(|service| service.get("name"));
-    let name = source
-        .get("service.name")
-        .or(nested)
-        .and_then(Value::as_str)
-        .filter(|name| !name.is_empty())
-        .ok_or(
-            "failed to parse: [service.name] is missing: it is what services are looked up by",
-        )?;
-    let unfit = |field: &str, kind: &str, value: &Value| {
-        format!(
-            "failed to parse field [{field}] of type [{kind}] in document with id '{name}'. Preview of field's value: '{value}'"
-        )
-    };
-    let word = |field: &str| match source.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => Err(unfit(field, "keyword", other)),
-    };
-    let criticality = match source.get("criticality") {
-        None | Some(Value::Null) => None,
-        Some(value) => {
-            let number = match value {
-                Value::String(text) => text.trim().parse::<u8>().ok(),
-                other => other.as_u64().and_then(|number| u8::try_from(number).ok()),
-            };
-            Some(number.ok_or_else(|| unfit("criticality", "integer", value))?)
-        }
-    };
-    let depends_on = match source.get("depends_on") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::String(one)) => vec![one.clone()],
-        Some(Value::Array(items)) => items
-            .iter()
-            .map(|item| match item {
-                Value::String(text) => Ok(text.clone()),
-                other => Err(unfit("depends_on", "keyword", other)),
-            })
-            .collect::<Result<_, _>>()?,
-        Some(other) => return Err(unfit("depends_on", "keyword", other)),
-    };
-    Ok(Service {
-        name: name.to_owned(),
-        team: word("team")?,
-        criticality,
-        on_call: word("on_call")?,
-        depends_on,
-    })
 }

@@ -15,6 +15,7 @@ use super::answer::Answer;
 use super::cases::Case;
 use super::feed::Feed;
 use crate::arguments::Mode;
+use crate::backend::Backend;
 use crate::configuration::Configuration;
 use crate::import::{self, Imported};
 use crate::wire;
@@ -83,7 +84,8 @@ impl<'a> Scene<'a> {
     async fn new(case: &'a Case, options: &Options) -> Result<Self> {
         let imported = import::empty().await?;
         let clock = Clock::manual(case.from);
-        let casework = wire::casework(&imported.store, &options.configuration, clock)?;
+        let store = Backend::from(imported.store.clone());
+        let casework = wire::casework(&store, &options.configuration, clock)?;
         Ok(Self {
             case,
             feed: Feed::open(&case.docs())?,

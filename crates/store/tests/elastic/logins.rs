@@ -1,0 +1,147 @@
+//! As whom we come: what is refused, and which privileges are enough.
+
+use model::Timestamp;
+use serde_json::{Value, json};
+use store::conformance::{document, first_row};
+use store::elastic::{Address, Elastic, Login};
+use store::{Error, Journal, Knowledge, Operation, SummaryFilter, Telemetry};
+
+use crate::journal::{chain, incident, note, shown};
+use crate::server::{ask, empty, url};
+
+/// The page that says which privileges we need.
+const PAGE: &str = include_str!("../../../../docs/elasticsearch.md");
+
+/// The first block of JSON in the page.
+fn privileges() -> Value {
+    let block = PAGE.split("```json").nth(1).expect("a block of JSON");
+    let block = block.split("```").next().expect("its end");
+    serde_json::from_str(block).expect("JSON")
+}
+
+/// An API key that may do so much and no more, in the form that the header wants.
+async fn key(role: Value) -> Login {
+    let body = json!({"name": "datapulse", "role_descriptors": {"datapulse": role}});
+    let made = ask("POST", "/_security/api_key", Some(body)).await;
+    Login::ApiKey(made["encoded"].as_str().expect("a key").to_owned())
+}
+
+fn with(login: Login) -> Address {
+    Address::parse(&url()).expect("an address").login(login)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real Elasticsearch: cargo xtask test --all"]
+async fn the_privileges_of_the_page_are_enough_and_alter_no_record() {
+    empty().await;
+    let dir = tempfile::tempdir().expect("a folder");
+    let login = key(privileges()).await;
+    let store = Elastic::open(with(login.clone()), dir.path())
+        .await
+        .expect("opens");
+    store.set_up(30, false).await.expect("is set up");
+    let chain = chain(&store, 2).await;
+    assert_eq!(store.records(&incident()).await.expect("reads"), chain);
+    assert!(store.verify().await.expect("verifies").is_intact());
+    assert_eq!(
+        store
+            .summaries(&SummaryFilter::default())
+            .await
+            .expect("reads")
+            .total,
+        1
+    );
+    assert!(store.tokens().await.expect("reads").is_empty());
+    assert!(store.runbooks().await.expect("reads").is_empty());
+    let at = "2026-11-24T10:00:00Z";
+    let documents = [
+        "metrics-system",
+        "logs-application",
+        "traces-application",
+        "deployments-shop",
+    ]
+    .map(|index| document(index, None, Operation::Create, json!({"@timestamp": at})));
+    let results = store.ingest(documents.to_vec()).await.expect("is ingested");
+    assert!(
+        results
+            .iter()
+            .all(|result| format!("{result:?}").starts_with("Created")),
+        "{results:?}"
+    );
+    let services = vec![document(
+        "lookup-services",
+        None,
+        Operation::Index,
+        json!({"service.name": "cart"}),
+    )];
+    store.ingest(services).await.expect("is ingested");
+    let request = esql::Request {
+        query: "FROM metrics-*,logs-*,traces-*,deployments-* | STATS n = COUNT(*)".to_owned(),
+        ..esql::Request::default()
+    };
+    assert_eq!(
+        first_row(&store.query(&request).await.expect("is answered")),
+        ["4"]
+    );
+    let newest = store.newest("logs-*").await.expect("reads");
+    assert_eq!(newest, Timestamp::parse(at));
+
+    let id = format!("/{}/_doc/{}:2", incident().journal_index(), incident());
+    for (method, body) in [("PUT", Some(json!({"seq": 2}))), ("DELETE", None)] {
+        let Login::ApiKey(key) = &login else {
+            panic!("{login:?}");
+        };
+        let mut request = reqwest::Client::new()
+            .request(method.parse().expect("a method"), format!("{}{id}", url()))
+            .header("authorization", format!("ApiKey {key}"));
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/json")
+                .body(body.to_string());
+        }
+        let status = request.send().await.expect("answers").status();
+        assert_eq!(status, 403, "{method} of a record");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real Elasticsearch: cargo xtask test --all"]
+async fn who_is_not_let_in_is_told_why() {
+    empty().await;
+    let dir = tempfile::tempdir().expect("a folder");
+    for login in [
+        Login::Nobody,
+        Login::Bearer("nonsense".to_owned()),
+        Login::Basic {
+            user: "elastic".to_owned(),
+            password: "wrong".to_owned(),
+        },
+    ] {
+        let error = Elastic::open(with(login.clone()), dir.path())
+            .await
+            .map(drop);
+        let Err(Error::Refused(text)) = error else {
+            panic!("{login:?}: {error:?}");
+        };
+        assert!(
+            text.contains("401") && text.contains("secret_env"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("wrong") && !text.contains("nonsense"),
+            "{text}"
+        );
+    }
+    let login = key(json!({"cluster": ["monitor"], "indices": []})).await;
+    let store = Elastic::open(with(login), dir.path()).await.expect("opens");
+    let error = store.set_up(30, false).await.expect_err("may not");
+    assert!(
+        error.to_string().contains("403") && error.to_string().contains("docs/elasticsearch.md"),
+        "{error}"
+    );
+    let error = store
+        .append(&note("one"), &shown("fails", 1))
+        .await
+        .expect_err("may not");
+    assert!(matches!(error, Error::Refused(_)), "{error:?}");
+}
