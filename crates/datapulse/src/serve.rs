@@ -201,7 +201,7 @@ impl Door {
             cors_origins: parts.cors_origins.clone(),
             metrics: measure::recorder(&parts.casework)?,
         };
-        let gateway = Gateway::new(parts.casework.clone(), options);
+        let gateway = Gateway::new(parts.casework.clone(), options).with_store(parts.store.clone());
         let (stop, mut stopped) = watch::channel(false);
         let until = async move {
             let _ = stopped.wait_for(|stop| *stop).await;

@@ -24,9 +24,12 @@ pub enum Error {
     /// `index_not_found_exception`: Elasticsearch says 400 for an unknown index in ES|QL.
     #[error("{0}")]
     UnknownIndex(String),
-    /// Over a stated limit (memory, time, rows); status 429 or 400.
+    /// Over the memory that a query may have: `circuit_breaking_exception`, status 429.
     #[error("{0}")]
     Limit(String),
+    /// Over the time that a query may take: `timeout_exception`, status 429.
+    #[error("{0}")]
+    Timeout(String),
     /// Ours to mend, status 500.
     #[error("{0}")]
     Internal(String),
@@ -57,6 +60,7 @@ impl Error {
             Self::IllegalArgument(_) => "illegal_argument_exception",
             Self::Request { kind, .. } | Self::NotFound { kind, .. } => kind,
             Self::Limit(_) => "circuit_breaking_exception",
+            Self::Timeout(_) => "timeout_exception",
             Self::Internal(_) => "esql_internal_exception",
         }
     }
@@ -65,7 +69,7 @@ impl Error {
     pub fn status(&self) -> u16 {
         match self {
             Self::NotFound { .. } => 404,
-            Self::Limit(_) => 429,
+            Self::Limit(_) | Self::Timeout(_) => 429,
             Self::Internal(_) => 500,
             _ => 400,
         }

@@ -6,6 +6,7 @@
 //! Columns are known by name; after every step names are unique, as in ES|QL.
 
 pub mod calls;
+pub mod expand;
 pub mod expression;
 pub mod lists;
 pub mod lower;

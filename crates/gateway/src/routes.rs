@@ -4,11 +4,12 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use model::Scope;
 
 use crate::answers::{answers, wrong_method};
 use crate::cors::cors;
+use crate::elastic::dialect::{dialect, or_page as page_first};
 use crate::guard::{guard, hosts};
 use crate::state::Gateway;
 use crate::{api, intake, openapi, page};
@@ -42,6 +43,16 @@ pub struct Route {
     pub gives: &'static str,
     pub handler: MethodRouter<Gateway>,
     pub max_body: usize,
+    pub dialect: Dialect,
+}
+
+/// In whose words a route answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Ours,
+    Elasticsearch,
+    /// Where a browser looks for a page of the UI, it gets it.
+    ElasticsearchOrPage,
 }
 
 /// A route of the API.
@@ -62,6 +73,7 @@ fn api(
         gives: schemas.1,
         handler,
         max_body: MAX_BODY,
+        dialect: Dialect::Ours,
     }
 }
 
@@ -83,12 +95,38 @@ fn bare(
         gives: "",
         handler,
         max_body,
+        dialect: Dialect::Ours,
+    }
+}
+
+/// A route of Elasticsearch's, which answers as Elasticsearch does.
+fn elastic(
+    method: &'static str,
+    path: &str,
+    access: Access,
+    summary: &'static str,
+    handler: MethodRouter<Gateway>,
+    max_body: usize,
+) -> Route {
+    Route {
+        dialect: Dialect::Elasticsearch,
+        ..bare(method, path, access, summary, handler, max_body)
+    }
+}
+
+/// A route of Elasticsearch's whose path may be the UI's.
+fn or_page(route: Route) -> Route {
+    Route {
+        dialect: Dialect::ElasticsearchOrPage,
+        ..route
     }
 }
 
 /// Every route, a line each.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
+    use crate::elastic::about;
+    use crate::intake::query::asynchronous;
     use api::{evidence, incidents, marks, observe, proposals, stream, tokens};
     let read = Access::Scope(Scope::IncidentsRead);
     let write = Access::Scope(Scope::IncidentsWrite);
@@ -125,9 +163,14 @@ pub fn table() -> Vec<Route> {
         api("POST", "/tokens/{id}/revoke", manage, "Revoke a token", ("", ""), post(tokens::revoke)),
         api("POST", "/login-links", Access::Known, "A link that logs a browser in once", ("", "LoginLink"), post(tokens::login_link)),
         api("POST", "/logout", Access::Known, "End the session", ("", ""), post(page::log_out)),
-        bare("POST", "/_bulk", telemetry, "Elasticsearch's bulk intake", post(intake::bulk::all).put(intake::bulk::all), bulk),
-        bare("POST", "/{index}/_bulk", telemetry, "The same for one index", post(intake::bulk::one).put(intake::bulk::one), bulk),
-        bare("POST", "/_query", read, "ES|QL", post(intake::query::run), MAX_BODY),
+        or_page(elastic("GET", "/", Access::Known, "Who answers, as Elasticsearch says it", get(about::root), 0)),
+        elastic("POST", "/_bulk", telemetry, "Elasticsearch's bulk intake", post(intake::bulk::all).put(intake::bulk::all), bulk),
+        elastic("POST", "/{index}/_bulk", telemetry, "The same for one index", post(intake::bulk::one).put(intake::bulk::one), bulk),
+        elastic("POST", "/_query", read, "ES|QL", post(intake::query::run), MAX_BODY),
+        elastic("POST", "/_query/async", read, "ES|QL that goes on by itself", post(asynchronous::begin), MAX_BODY),
+        elastic("GET", "/_query/async/{id}", read, "Its answer, where there is one", get(asynchronous::get), 0),
+        elastic("DELETE", "/_query/async/{id}", read, "End it and forget its answer", delete(asynchronous::delete), 0),
+        elastic("POST", "/_query/async/{id}/stop", read, "End it", post(asynchronous::stop), 0),
         bare("POST", "/v1/logs", telemetry, "OTLP logs", post(intake::otlp::logs), otlp),
         bare("POST", "/v1/metrics", telemetry, "OTLP metrics", post(intake::otlp::metrics), otlp),
         bare("POST", "/v1/traces", telemetry, "OTLP traces", post(intake::otlp::traces), otlp),
@@ -148,7 +191,14 @@ pub fn router(gateway: Gateway) -> Router {
         let limited: MethodRouter<Gateway> = route.handler.layer(limit);
         let guarded: MethodRouter<Gateway> =
             limited.layer(from_fn_with_state((gateway.clone(), route.access), guard));
-        router = router.route(&route.path, guarded);
+        let spoken = match route.dialect {
+            Dialect::Ours => guarded,
+            Dialect::Elasticsearch => guarded.layer(from_fn(dialect)),
+            Dialect::ElasticsearchOrPage => {
+                guarded.layer(from_fn(dialect)).layer(from_fn(page_first))
+            }
+        };
+        router = router.route(&route.path, spoken);
     }
     router
         .route("/docs", get(page::docs))

@@ -7,6 +7,7 @@ mod bad_input;
 mod cli;
 mod command;
 mod errors;
+mod esql_over_http;
 mod intake;
 mod notices;
 mod runs;

@@ -174,7 +174,7 @@ impl Analyzer<'_> {
         let number = self.queries.len();
         self.queries.push(Arc::new(TextQuery {
             node,
-            scoring: false,
+            scoring: self.outer.scored,
         }));
         Ok(Some(Expr {
             kind: ExprKind::TextQuery(number),

@@ -64,6 +64,7 @@ impl Telemetry for Embedded {
             .skip(damaged)
             .cloned()
             .collect::<Vec<_>>();
+        answer.is_partial |= !met.is_empty();
         answer.warnings.extend(
             met.into_iter()
                 .map(|what| format!("the answer lacks documents: {what}")),
