@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod bench;
 mod browser;
+mod clients;
 mod demo;
 mod house;
 mod page;
@@ -27,6 +28,7 @@ cargo xtask <command>
   bench [NAME…] [--json FILE]
                             figures beside a peer measured in the same run: start, idle_memory,
                             ingest, tools, sentinel_tick, investigate
+  clients                   Elasticsearch's Python client, on the binary that is built
   readme                    README's commands, asked of the binary that is built
   pictures                  walk the demo in Chromium and renew docs/images
 ";
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         "conformance" => soak::conformance::run(&rest),
         "soak" => soak::run(&rest),
         "bench" => bench::run(&rest),
+        "clients" => clients::only(),
         "readme" => readme::run(),
         "pictures" => demo::build().and_then(|()| browser::run(browser::Pictures::OfReadme)),
         "" | "help" | "--help" | "-h" => {

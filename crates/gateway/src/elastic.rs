@@ -7,9 +7,14 @@
 //! Read first: [`refusal`], then [`dialect`].
 
 pub mod about;
+pub mod cat;
 pub mod dialect;
+pub mod documents;
 pub mod filter_path;
+pub mod indices;
 pub mod refusal;
+pub mod search;
+pub mod templates;
 
 pub use refusal::Refusal;
 

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use model::Scope;
 
 use crate::answers::{answers, wrong_method};
@@ -125,16 +125,13 @@ fn or_page(route: Route) -> Route {
 /// Every route, a line each.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use crate::elastic::about;
-    use crate::intake::query::asynchronous;
     use api::{evidence, incidents, marks, observe, proposals, stream, tokens};
     let read = Access::Scope(Scope::IncidentsRead);
     let write = Access::Scope(Scope::IncidentsWrite);
     let manage = Access::Scope(Scope::ToolsManage);
     let telemetry = Access::Scope(Scope::TelemetryWrite);
-    let bulk = intake::bulk::MAX_BODY;
     let otlp = intake::otlp::MAX_BODY;
-    vec![
+    let mut routes = vec![
         api("GET", "/incidents", read, "List incidents", ("", "IncidentPage"), get(incidents::list)),
         api("POST", "/incidents", write, "Declare an incident", ("Declaration", "Incident"), post(incidents::declare)),
         api("GET", "/incidents/{id}", read, "One incident", ("", "Incident"), get(incidents::show)),
@@ -163,14 +160,6 @@ pub fn table() -> Vec<Route> {
         api("POST", "/tokens/{id}/revoke", manage, "Revoke a token", ("", ""), post(tokens::revoke)),
         api("POST", "/login-links", Access::Known, "A link that logs a browser in once", ("", "LoginLink"), post(tokens::login_link)),
         api("POST", "/logout", Access::Known, "End the session", ("", ""), post(page::log_out)),
-        or_page(elastic("GET", "/", Access::Known, "Who answers, as Elasticsearch says it", get(about::root), 0)),
-        elastic("POST", "/_bulk", telemetry, "Elasticsearch's bulk intake", post(intake::bulk::all).put(intake::bulk::all), bulk),
-        elastic("POST", "/{index}/_bulk", telemetry, "The same for one index", post(intake::bulk::one).put(intake::bulk::one), bulk),
-        elastic("POST", "/_query", read, "ES|QL", post(intake::query::run), MAX_BODY),
-        elastic("POST", "/_query/async", read, "ES|QL that goes on by itself", post(asynchronous::begin), MAX_BODY),
-        elastic("GET", "/_query/async/{id}", read, "Its answer, where there is one", get(asynchronous::get), 0),
-        elastic("DELETE", "/_query/async/{id}", read, "End it and forget its answer", delete(asynchronous::delete), 0),
-        elastic("POST", "/_query/async/{id}/stop", read, "End it", post(asynchronous::stop), 0),
         bare("POST", "/v1/logs", telemetry, "OTLP logs", post(intake::otlp::logs), otlp),
         bare("POST", "/v1/metrics", telemetry, "OTLP metrics", post(intake::otlp::metrics), otlp),
         bare("POST", "/v1/traces", telemetry, "OTLP traces", post(intake::otlp::traces), otlp),
@@ -179,6 +168,51 @@ pub fn table() -> Vec<Route> {
         bare("GET", "/metrics", Access::Public, "Prometheus metrics", get(page::metrics), 0),
         bare("GET", "/openapi.json", Access::Public, "This document", get(openapi::document), 0),
         bare("GET", "/login", Access::Public, "Log in with a one-time link", get(page::log_in), 0),
+    ];
+    routes.extend(elasticsearch());
+    routes
+}
+
+/// Those of Elasticsearch's interface.
+#[rustfmt::skip]
+fn elasticsearch() -> Vec<Route> {
+    use crate::elastic::{about, cat, documents, indices, search, templates};
+    use crate::intake::query::asynchronous;
+    let read = Access::Scope(Scope::IncidentsRead);
+    let manage = Access::Scope(Scope::ToolsManage);
+    let telemetry = Access::Scope(Scope::TelemetryWrite);
+    let bulk = intake::bulk::MAX_BODY;
+    vec![
+        or_page(elastic("GET", "/", Access::Known, "Who answers, as Elasticsearch says it", get(about::root), 0)),
+        or_page(elastic("GET", "/{index}", Access::Known, "An index: settings and mapping; HEAD says whether it is there", get(indices::get), 0)),
+        elastic("PUT", "/{index}", telemetry, "Make a plain index", put(indices::create), MAX_BODY),
+        elastic("DELETE", "/{index}", manage, "Delete an index", delete(indices::delete), 0),
+        elastic("GET", "/{index}/_mapping", Access::Known, "Its mapping", get(indices::mapping), 0),
+        elastic("POST", "/{index}/_refresh", Access::Known, "Make documents seen, which they are", post(indices::refresh).get(indices::refresh), MAX_BODY),
+        elastic("GET", "/{index}/_count", read, "How many documents a query finds", get(search::count).post(search::count), MAX_BODY),
+        elastic("GET", "/_count", read, "The same for all indices", get(search::count_all).post(search::count_all), MAX_BODY),
+        elastic("GET", "/{index}/_search", read, "Search", get(search::search).post(search::search), MAX_BODY),
+        elastic("GET", "/_search", read, "Search all indices", get(search::all).post(search::all), MAX_BODY),
+        elastic("POST", "/{index}/_doc", telemetry, "Add a document", post(documents::add), MAX_BODY),
+        elastic("PUT", "/{index}/_doc/{id}", telemetry, "Add or replace a document", put(documents::put).post(documents::put), MAX_BODY),
+        elastic("PUT", "/{index}/_create/{id}", telemetry, "Add a document that isn't there", put(documents::create).post(documents::create), MAX_BODY),
+        elastic("GET", "/{index}/_doc/{id}", read, "A document by its id", get(documents::get), 0),
+        elastic("GET", "/{index}/_source/{id}", read, "The document alone", get(documents::source), 0),
+        elastic("GET", "/_cluster/health", Access::Known, "How the store is", get(about::health), 0),
+        elastic("GET", "/_cat/health", Access::Known, "The same in a line", get(about::cat_health), 0),
+        elastic("GET", "/_cat/indices", read, "All indices, a line each", get(cat::all), 0),
+        elastic("GET", "/_cat/indices/{index}", read, "Some indices, a line each", get(cat::indices), 0),
+        elastic("GET", "/_index_template", Access::Known, "All index templates", get(templates::all), 0),
+        elastic("GET", "/_index_template/{name}", Access::Known, "An index template", get(templates::get), 0),
+        elastic("PUT", "/_index_template/{name}", telemetry, "Make or replace an index template", put(templates::put).post(templates::put), MAX_BODY),
+        elastic("DELETE", "/_index_template/{name}", manage, "Delete an index template", delete(templates::delete), 0),
+        elastic("POST", "/_bulk", telemetry, "Elasticsearch's bulk intake", post(intake::bulk::all).put(intake::bulk::all), bulk),
+        elastic("POST", "/{index}/_bulk", telemetry, "The same for one index", post(intake::bulk::one).put(intake::bulk::one), bulk),
+        elastic("POST", "/_query", read, "ES|QL", post(intake::query::run), MAX_BODY),
+        elastic("POST", "/_query/async", read, "ES|QL that goes on by itself", post(asynchronous::begin), MAX_BODY),
+        elastic("GET", "/_query/async/{id}", read, "Its answer, where there is one", get(asynchronous::get), 0),
+        elastic("DELETE", "/_query/async/{id}", read, "End it and forget its answer", delete(asynchronous::delete), 0),
+        elastic("POST", "/_query/async/{id}/stop", read, "End it", post(asynchronous::stop), 0),
     ]
 }
 

@@ -14,7 +14,6 @@ use crate::auth::Sessions;
 use crate::intake::otlp::temporality::Deltas;
 use crate::intake::query::asynchronous::Queries;
 use crate::intake::{MAX_AT_ONCE, MAX_WAITING};
-use crate::problem::random_id;
 
 /// Verifies the journal; made by the binary, because how that is done is the store's.
 pub type Audit = Arc<
@@ -53,8 +52,6 @@ pub struct Gateway {
     pub queries: Arc<Queries>,
     /// The store whose indices clients of Elasticsearch describe, where it is the embedded one.
     pub store: Option<Embedded>,
-    /// Tells this process's store from others.
-    pub cluster_uuid: Arc<str>,
     /// The last points of cumulative metrics; locked while a batch of them is stored.
     pub deltas: Arc<Mutex<Deltas>>,
 }
@@ -70,7 +67,6 @@ impl Gateway {
             intake_queue: Arc::new(Semaphore::new(MAX_WAITING)),
             queries: Arc::default(),
             store: None,
-            cluster_uuid: random_id().into(),
             deltas: Arc::new(Mutex::new(Deltas::default())),
         }
     }

@@ -8,6 +8,7 @@ mod cli;
 mod command;
 mod errors;
 mod esql_over_http;
+mod indices;
 mod intake;
 mod notices;
 mod runs;

@@ -50,9 +50,16 @@ pub async fn or_page(request: Request, next: Next) -> Response {
     let path = request.uri().path().trim_start_matches('/');
     if request.method().is_safe() && (wants_page || page::is_file(path)) {
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        return page::ui(method, uri).await;
+        return varying(page::ui(method, uri).await);
     }
-    next.run(request).await
+    varying(next.run(request).await)
+}
+
+/// What lies between may keep an answer only for those who accept the same.
+fn varying(mut response: Response) -> Response {
+    let accept = HeaderValue::from(header::ACCEPT);
+    response.headers_mut().append(header::VARY, accept);
+    response
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -12,7 +12,7 @@ use super::Embedded;
 use super::catalog::{Pattern, Snapshot};
 use super::database::blocking;
 use super::document::PARSING;
-use super::engine::{Engine, MAX_INDICES, lock};
+use super::engine::{Engine, MAX_INDICES};
 use super::intake::{self, MAX_TEXT_BYTES, Prepared};
 use super::knowledge::put_services;
 use super::tables::{self, SERVICES};
@@ -223,8 +223,7 @@ fn prepare(engine: &Arc<Engine>, by_index: ByIndex) -> Result<(Vec<Prepared>, Pl
             }));
             continue;
         };
-        let (prepared, refusals) =
-            intake::prepare(&index, &mut lock(&mapping), documents, || engine.new_id());
+        let (prepared, refusals) = intake::prepare(&index, &mapping, documents, || engine.new_id());
         refused.extend(refusals.into_iter().map(|(place, refusal)| {
             (
                 place,
