@@ -275,7 +275,17 @@ async fn an_asynchronous_query_lives_until_it_is_deleted() {
             &json!("resource_not_found_exception")
         )
     );
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn asynchronous_queries_are_bounded() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let kept = json!({ "query": "ROW a = 1", "wait_for_completion_timeout": "30s", "keep_on_completion": true, "keep_alive": "1m" });
+    let of = |method: Method, path: String| {
+        let request = server.bare(method, &path).bearer_auth(&server.token);
+        Answer::of(request)
+    };
     let mut long = endless();
     long["wait_for_completion_timeout"] = json!("10ms");
     let answer = ask(&server, "/_query/async", &long).await;

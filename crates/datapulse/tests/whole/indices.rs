@@ -50,8 +50,30 @@ fn steady(mut body: Value) -> String {
     serde_json::to_string_pretty(&body).unwrap_or_default()
 }
 
+fn goods() -> Value {
+    json!({
+        "settings": { "number_of_shards": 1, "index": { "refresh_interval": "1s" } },
+        "mappings": { "dynamic": "strict", "properties": {
+            "title": { "type": "text", "fields": { "raw": { "type": "keyword", "ignore_above": 8 } } },
+            "price": { "type": "scaled_float", "scaling_factor": 100 },
+            "stock": { "type": "integer" },
+            "host": { "properties": { "ip": { "type": "ip" }, "version": { "type": "version" } } },
+            "seen": { "type": "date_nanos" },
+            "big": { "type": "unsigned_long" },
+            "vector": { "type": "dense_vector", "dims": 2 },
+        } },
+    })
+}
+
+fn chair() -> Value {
+    json!({
+        "title": "a red chair", "price": 12.345, "stock": "7", "host": { "ip": "10.0.0.1", "version": "1.10.0" },
+        "seen": "2026-01-10T13:00:00.123456789Z", "big": 18_446_744_073_709_551_615_u64, "vector": [0.5, 0.25],
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_is_made_as_it_is_defined() {
+async fn clients_ask_first_who_answers() {
     let place = Place::new();
     let server = Server::start(&place);
     let root = call(&server, Method::GET, "/", None).await;
@@ -65,77 +87,66 @@ async fn an_index_is_made_as_it_is_defined() {
         get(&server, "/_cat/health").await,
         "datapulse green 1 1 0 0\n"
     );
-    let body = json!({
-        "settings": { "number_of_shards": 1, "index": { "refresh_interval": "1s" } },
-        "mappings": { "dynamic": "strict", "properties": {
-            "title": { "type": "text", "fields": { "raw": { "type": "keyword", "ignore_above": 8 } } },
-            "price": { "type": "scaled_float", "scaling_factor": 100 },
-            "stock": { "type": "integer" },
-            "host": { "properties": { "ip": { "type": "ip" }, "version": { "type": "version" } } },
-            "seen": { "type": "date_nanos" },
-            "big": { "type": "unsigned_long" },
-            "vector": { "type": "dense_vector", "dims": 2 },
-        } },
-    });
-    let made = fine(&server, Method::PUT, "/goods", body.clone()).await;
+    drop(server);
+    let again = call(&Server::start(&place), Method::GET, "/", None).await;
+    assert_eq!(again.body["cluster_uuid"], root.body["cluster_uuid"]);
+}
+
+/// An index with two documents, and what it doesn't take.
+async fn stock(server: &Server) {
+    let made = fine(server, Method::PUT, "/goods", goods()).await;
     assert_eq!(
         made,
         json!({ "acknowledged": true, "shards_acknowledged": true, "index": "goods" })
     );
-    let again = call(&server, Method::PUT, "/goods", Some(body)).await;
+    let again = call(server, Method::PUT, "/goods", Some(goods())).await;
     assert_eq!(again.status, StatusCode::BAD_REQUEST);
     assert_eq!(
         again.body["error"]["type"], "resource_already_exists_exception",
         "{again}"
     );
-    let document = json!({
-        "title": "a red chair", "price": 12.345, "stock": "7", "host": { "ip": "10.0.0.1", "version": "1.10.0" },
-        "seen": "2026-01-10T13:00:00.123456789Z", "big": 18_446_744_073_709_551_615_u64, "vector": [0.5, 0.25],
-    });
-    let put = call(&server, Method::PUT, "/goods/_doc/1", Some(document)).await;
+    let put = call(server, Method::PUT, "/goods/_doc/1", Some(chair())).await;
     assert_eq!(
         (put.status, &put.body["result"]),
         (StatusCode::CREATED, &json!("created")),
         "{put}"
     );
-    let other = call(
-        &server,
-        Method::POST,
-        "/goods/_doc",
-        Some(json!({ "colour": "red" })),
-    )
-    .await;
-    assert_eq!(
-        other.body["error"]["type"], "strict_dynamic_mapping_exception",
-        "{other}"
-    );
-    let refused = call(
-        &server,
-        Method::PUT,
-        "/goods/_create/1",
-        Some(json!({ "stock": 1 })),
-    )
-    .await;
-    assert_eq!(
-        (refused.status, &refused.body["error"]["type"]),
+    for (method, path, document, status, kind) in [
         (
-            StatusCode::CONFLICT,
-            &json!("version_conflict_engine_exception")
-        )
-    );
-    let many = call(
-        &server,
-        Method::PUT,
-        "/goods/_doc/2",
-        Some(json!({ "stock": 3_000_000_000_u64 })),
-    )
-    .await;
-    assert_eq!(
-        many.body["error"]["type"], "document_parsing_exception",
-        "{many}"
-    );
+            Method::POST,
+            "/goods/_doc",
+            json!({ "colour": "red" }),
+            400,
+            "strict_dynamic_mapping_exception",
+        ),
+        (
+            Method::PUT,
+            "/goods/_create/1",
+            json!({ "stock": 1 }),
+            409,
+            "version_conflict_engine_exception",
+        ),
+        (
+            Method::PUT,
+            "/goods/_doc/2",
+            json!({ "stock": 3_000_000_000_u64 }),
+            400,
+            "document_parsing_exception",
+        ),
+        (
+            Method::PUT,
+            "/goods/_doc/2?op_type=update",
+            json!({}),
+            400,
+            "illegal_argument_exception",
+        ),
+    ] {
+        let refused = call(server, method, path, Some(document)).await;
+        let found = (refused.status.as_u16(), &refused.body["error"]["type"]);
+        assert_eq!(found, (status, &json!(kind)), "{refused}");
+    }
     let updated = fine(
-        &server,
+        server,
         Method::PUT,
         "/goods/_doc/2?refresh=true",
         json!({ "title": "b" }),
@@ -143,13 +154,20 @@ async fn an_index_is_made_as_it_is_defined() {
     .await;
     assert_eq!(updated["result"], "created");
     let updated = fine(
-        &server,
+        server,
         Method::PUT,
         "/goods/_doc/2",
         json!({ "title": "too long for raw", "stock": 1 }),
     )
     .await;
     assert_eq!(updated["result"], "updated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_is_made_as_it_is_defined() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    stock(&server).await;
     drop(server);
     // All of it is kept.
     let server = Server::start(&place);
@@ -260,6 +278,47 @@ async fn templates_and_data_streams() {
     let stored = server.bulk(&body).await;
     shows!("data stream items", stored.to_string());
     shows!("a data stream", steady(get(&server, "/app-web").await));
+    fine(&server, Method::DELETE, "/_index_template/app", json!({})).await;
+    let mut said = String::new();
+    for (method, path, body) in [
+        (Method::GET, "/_index_template/app", json!({})),
+        (Method::DELETE, "/_index_template/app", json!({})),
+        (
+            Method::PUT,
+            "/_index_template/bad",
+            json!({ "index_patterns": [] }),
+        ),
+        (
+            Method::PUT,
+            "/bad",
+            json!({ "mappings": { "properties": { "p": { "type": "geo_shape" } } } }),
+        ),
+        (Method::PUT, "/bad", json!({ "mapping": {} })),
+    ] {
+        let answer = call(&server, method.clone(), path, Some(body)).await;
+        said.push_str(&format!(
+            "{method} {path}: {} {} {}\n",
+            answer.status.as_u16(),
+            answer.body["error"]["type"],
+            answer.reason()
+        ));
+    }
+    shows!("templates refused", said);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_and_lookup_indices() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let words = json!({ "mappings": { "properties": { "word": { "type": "keyword" } } } });
+    fine(&server, Method::PUT, "/app-web", words).await;
+    fine(
+        &server,
+        Method::POST,
+        "/app-web/_doc",
+        json!({ "word": "x" }),
+    )
+    .await;
     // A plain index of the same kind of name takes both.
     fine(
         &server,
@@ -322,32 +381,6 @@ async fn templates_and_data_streams() {
     ] {
         assert!(names.contains(&name), "{name}: {names:?}");
     }
-    fine(&server, Method::DELETE, "/_index_template/app", json!({})).await;
-    let mut said = String::new();
-    for (method, path, body) in [
-        (Method::GET, "/_index_template/app", json!({})),
-        (Method::DELETE, "/_index_template/app", json!({})),
-        (
-            Method::PUT,
-            "/_index_template/bad",
-            json!({ "index_patterns": [] }),
-        ),
-        (
-            Method::PUT,
-            "/bad",
-            json!({ "mappings": { "properties": { "p": { "type": "geo_shape" } } } }),
-        ),
-        (Method::PUT, "/bad", json!({ "mapping": {} })),
-    ] {
-        let answer = call(&server, method.clone(), path, Some(body)).await;
-        said.push_str(&format!(
-            "{method} {path}: {} {} {}\n",
-            answer.status.as_u16(),
-            answer.body["error"]["type"],
-            answer.reason()
-        ));
-    }
-    shows!("templates refused", said);
 }
 
 /// Seven orders over three days.
@@ -468,6 +501,13 @@ async fn documents_are_searched() {
         let body = json!({ "query": query, "sort": sort });
         assert_eq!(ids(&server, body.clone()).await, expected, "{body}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_best_comes_first() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    orders(&server).await;
     // The best first, by its score.
     let best = fine(
         &server,
@@ -507,6 +547,13 @@ async fn documents_are_searched() {
         "{scored:?}"
     );
     assert_eq!(scored[1]["_score"], 0.0, "{scored:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_follow_each_other() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    orders(&server).await;
     // Pages, each behind the one before.
     let mut seen = Vec::new();
     let mut body = json!({ "size": 2, "sort": [{ "shop": "asc" }, { "at": "desc" }], "_source": false, "track_total_hits": false });
@@ -537,6 +584,13 @@ async fn documents_are_searched() {
     )
     .await;
     assert_eq!(by_path, json!({ "hits": { "hits": [{ "_id": "f" }] } }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_that_cant_be() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    orders(&server).await;
     let mut said = String::new();
     for body in [
         json!({ "query": { "geo_shape": {} } }),
