@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod bench;
 mod browser;
+mod clients;
 mod demo;
 mod house;
 mod page;
@@ -32,6 +33,7 @@ cargo xtask <command>
   servers elasticsearch [--port N] [--secured]
                             a real server for tests: built once into target/, prints its URL when
                             ready, ends with this command's standard input
+  clients                   Elasticsearch's Python client, on the binary that is built
   readme                    README's commands, asked of the binary that is built
   pictures                  walk the demo in Chromium and renew docs/images
 ";
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         "soak" => soak::run(&rest),
         "bench" => bench::run(&rest),
         "servers" => servers::run(&rest),
+        "clients" => clients::only(),
         "readme" => readme::run(),
         "pictures" => demo::build().and_then(|()| browser::run(browser::Pictures::OfReadme)),
         "" | "help" | "--help" | "-h" => {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::servers::Elasticsearch;
 use crate::soak::{Ended, Until};
 use crate::step::{cargo, datapulse, has, perform, perform_and_hear, root, target};
-use crate::{browser, demo, house, readme, servers, soak};
+use crate::{browser, clients, demo, house, readme, servers, soak};
 
 /// Samples of the long runs that every test run takes; `cargo xtask soak` runs them in full. (The
 /// ten kills of ingest are the store's own test.)
@@ -186,6 +186,12 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
         let said =
             "ES|QL: ../shared/esql isn't there; the repository's own cases ran with the tests";
         tiers.said.push(said.to_owned());
+    }
+    match clients::missing()? {
+        None => tiers.run("Elasticsearch's Python client", clients::run)?,
+        Some(what) => tiers.said.push(format!(
+            "Elasticsearch's Python client didn't run: it needs {what}"
+        )),
     }
     tiers.run("README's commands", || yes(readme::run()?))?;
     tiers.run("recorded incidents, 12 in both modes", || {

@@ -43,6 +43,14 @@ impl Backend {
         })
     }
 
+    /// The embedded store, where it is that one.
+    pub fn embedded(&self) -> Option<&Embedded> {
+        match self {
+            Self::Embedded(store) => Some(store),
+            Self::Elastic(_) => None,
+        }
+    }
+
     pub fn journal(&self) -> Arc<dyn Journal> {
         match self {
             Self::Embedded(store) => Arc::new(store.clone()),

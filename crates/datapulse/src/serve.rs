@@ -203,7 +203,10 @@ impl Door {
             cors_origins: parts.cors_origins.clone(),
             metrics: measure::recorder(&parts.casework)?,
         };
-        let gateway = Gateway::new(parts.casework.clone(), options);
+        let mut gateway = Gateway::new(parts.casework.clone(), options);
+        if let Some(store) = parts.store.embedded() {
+            gateway = gateway.with_store(store.clone());
+        }
         let (stop, mut stopped) = watch::channel(false);
         let until = async move {
             let _ = stopped.wait_for(|stop| *stop).await;

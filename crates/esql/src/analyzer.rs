@@ -46,6 +46,8 @@ pub struct Surroundings<'a> {
     pub sources: &'a Sources,
     /// From the request: only documents that match are seen.
     pub filter: Option<Node>,
+    /// The filter counts for `_score`.
+    pub scored: bool,
     pub now_ms: i64,
     pub limits: Limits,
     pub warnings: &'a Warnings,

@@ -1,16 +1,20 @@
 //! Answers as Elasticsearch prints them: JSON, CSV, TSV and a table of text.
 
+mod ipc;
 mod read;
 mod text;
 
+use arrow::array::Array;
 use serde_json::{Map, Value, json};
 
 use crate::datatype::DataType;
+use crate::error::Error;
 use crate::functions::{Column, render};
 use crate::request::{Answer, AnswerColumn};
 
+pub use ipc::to_arrow;
 pub use read::from_json;
-pub use text::{to_csv, to_tsv, to_txt};
+pub use text::{Separated, to_csv, to_separated, to_tsv, to_txt};
 
 /// The body of an answer, without `took`. With `columnar`, values by column; with
 /// `drop_null_columns`, columns of nulls only are named in `all_columns` alone.
@@ -20,7 +24,9 @@ pub fn to_json(answer: &Answer, columnar: bool, drop_null_columns: bool) -> Valu
         .filter(|index| !drop_null_columns || columns[*index].iter().any(|value| !value.is_null()))
         .collect();
     let mut body = Map::new();
-    body.insert("is_partial".to_owned(), Value::Bool(false));
+    body.insert("is_partial".to_owned(), Value::Bool(answer.is_partial));
+    body.insert("documents_found".to_owned(), answer.documents_found.into());
+    body.insert("values_loaded".to_owned(), answer.values_loaded.into());
     if drop_null_columns {
         let all = answer.columns.iter().map(column_json).collect();
         body.insert("all_columns".to_owned(), Value::Array(all));
@@ -56,6 +62,25 @@ pub fn to_json(answer: &Answer, columnar: bool, drop_null_columns: bool) -> Valu
     };
     body.insert("values".to_owned(), Value::Array(values));
     Value::Object(body)
+}
+
+/// The answer without the columns that have no value in any row.
+pub fn without_null_columns(mut answer: Answer) -> Result<Answer, Error> {
+    let has_values = |index: &usize| {
+        let mut batches = answer.batches.iter();
+        batches.any(|batch| {
+            let column = batch.column(*index);
+            column.logical_null_count() < column.len()
+        })
+    };
+    let kept: Vec<usize> = (0..answer.columns.len()).filter(has_values).collect();
+    let projected = answer.batches.iter().map(|batch| batch.project(&kept));
+    answer.batches = projected
+        .collect::<Result<_, _>>()
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    let columns = kept.iter().map(|index| answer.columns[*index].clone());
+    answer.columns = columns.collect();
+    Ok(answer)
 }
 
 fn column_json(column: &AnswerColumn) -> Value {

@@ -25,7 +25,31 @@ pub struct Body {
     pub request: Request,
     /// Values are wanted by column.
     pub columnar: bool,
+    /// Only where it is the body of `POST /_query/async`.
+    pub asynchronous: Asynchronous,
 }
+
+/// How long an asynchronous query is waited for and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asynchronous {
+    /// `wait_for_completion_timeout`
+    pub wait_ms: u64,
+    pub keep_alive_ms: u64,
+    /// Kept even where it ends while it is waited for.
+    pub keep_on_completion: bool,
+}
+
+impl Default for Asynchronous {
+    fn default() -> Self {
+        Self {
+            wait_ms: 1_000,
+            keep_alive_ms: 5 * DAY_MS,
+            keep_on_completion: false,
+        }
+    }
+}
+
+const DAY_MS: u64 = 86_400_000;
 
 /// Reads a body of JSON.
 ///
@@ -34,6 +58,19 @@ pub struct Body {
 /// Elasticsearch's `x_content_parse_exception` with line and column, and its complaint about
 /// `pragma`.
 pub fn parse(text: &str, now_ms: i64) -> Result<Body, Error> {
+    read(text, now_ms, false)
+}
+
+/// Reads the body of `POST /_query/async`.
+///
+/// # Errors
+///
+/// As [`parse`], and for a span of time that is none.
+pub fn parse_asynchronous(text: &str, now_ms: i64) -> Result<Body, Error> {
+    read(text, now_ms, true)
+}
+
+fn read(text: &str, now_ms: i64, may_be_kept: bool) -> Result<Body, Error> {
     if text.len() > MAX_BODY_BYTES {
         let reason = format!("the body has more than {MAX_BODY_BYTES} bytes");
         return Err(wrong(reason));
@@ -49,6 +86,7 @@ pub fn parse(text: &str, now_ms: i64) -> Result<Body, Error> {
         ..Request::default()
     };
     let mut columnar = false;
+    let mut asynchronous = Asynchronous::default();
     for (name, value) in &fields {
         match name.as_str() {
             "query" => request.query = query(value, &places)?,
@@ -58,6 +96,16 @@ pub fn parse(text: &str, now_ms: i64) -> Result<Body, Error> {
             "filter" => request.filter = filter(value, &places)?,
             "columnar" => {
                 columnar = flag(value).ok_or_else(|| places.failed("columnar", false))?;
+            }
+            "wait_for_completion_timeout" if may_be_kept => {
+                asynchronous.wait_ms = span(name, value, &places)?;
+            }
+            "keep_alive" if may_be_kept => {
+                asynchronous.keep_alive_ms = span(name, value, &places)?;
+            }
+            "keep_on_completion" if may_be_kept => {
+                asynchronous.keep_on_completion =
+                    flag(value).ok_or_else(|| places.failed(name, false))?;
             }
             "pragma" => return Err(no_pragma()),
             ignored if IGNORED.contains(&ignored) => {}
@@ -74,7 +122,45 @@ pub fn parse(text: &str, now_ms: i64) -> Result<Body, Error> {
             reason: "Validation Failed: 1: [query] is required;".to_owned(),
         });
     }
-    Ok(Body { request, columnar })
+    Ok(Body {
+        request,
+        columnar,
+        asynchronous,
+    })
+}
+
+fn span(name: &str, value: &Value, places: &Places) -> Result<u64, Error> {
+    match value {
+        Value::String(text) => time_ms(name, text),
+        other => Err(places.unsupported(name, other)),
+    }
+}
+
+/// Elasticsearch's spans of time, such as `500ms`, `1s` and `5d`, in milliseconds.
+///
+/// # Errors
+///
+/// Elasticsearch's complaint, which names the setting.
+pub fn time_ms(setting: &str, text: &str) -> Result<u64, Error> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (count, unit) = text.split_at(digits);
+    let factor = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        "d" => Some(DAY_MS),
+        "" if count == "0" => Some(1),
+        _ => None,
+    };
+    let span = count.parse::<u64>().ok().zip(factor);
+    span.and_then(|(count, factor)| count.checked_mul(factor))
+        .ok_or_else(|| {
+            Error::IllegalArgument(format!(
+                "failed to parse setting [{setting}] with value [{text}] as a time value: unit is missing or unrecognized"
+            ))
+        })
 }
 
 fn wrong(reason: String) -> Error {

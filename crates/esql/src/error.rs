@@ -24,7 +24,7 @@ pub enum Error {
     /// `index_not_found_exception`: Elasticsearch says 400 for an unknown index in ES|QL.
     #[error("{0}")]
     UnknownIndex(String),
-    /// Over a stated limit (memory, time, rows); status 429 or 400.
+    /// Over the memory that a query may have: `circuit_breaking_exception`, status 429.
     #[error("{0}")]
     Limit(String),
     /// What a server that was asked instead of this engine said, in its words.
@@ -34,6 +34,9 @@ pub enum Error {
         kind: String,
         reason: String,
     },
+    /// Over the time that a query may take: `timeout_exception`, status 429.
+    #[error("{0}")]
+    Timeout(String),
     /// Ours to mend, status 500.
     #[error("{0}")]
     Internal(String),
@@ -65,6 +68,7 @@ impl Error {
             Self::Request { kind, .. } | Self::NotFound { kind, .. } => kind,
             Self::Told { kind, .. } => kind,
             Self::Limit(_) => "circuit_breaking_exception",
+            Self::Timeout(_) => "timeout_exception",
             Self::Internal(_) => "esql_internal_exception",
         }
     }
@@ -73,7 +77,7 @@ impl Error {
     pub fn status(&self) -> u16 {
         match self {
             Self::NotFound { .. } => 404,
-            Self::Limit(_) => 429,
+            Self::Limit(_) | Self::Timeout(_) => 429,
             Self::Told { status, .. } => *status,
             Self::Internal(_) => 500,
             _ => 400,

@@ -73,6 +73,13 @@ pub enum Node {
     And(Vec<Node>),
     Or(Vec<Node>),
     Not(Box<Node>),
+    /// Every match counts the same for `_score`: nothing where it only lets through.
+    Constant {
+        node: Box<Node>,
+        score: f32,
+    },
+    /// Everything; what matches counts for `_score`.
+    Optional(Box<Node>),
     Everything,
     Nothing,
 }
@@ -119,17 +126,29 @@ impl Node {
                     node.fields(found);
                 }
             }
-            Self::Not(node) => node.fields(found),
+            Self::Not(node) | Self::Optional(node) | Self::Constant { node, .. } => {
+                node.fields(found);
+            }
             Self::Everything | Self::Nothing => {}
         }
     }
 
-    /// The very values that the query asks for, each with its field.
+    /// The very values that the query asks for, and the bounds of its ranges, each with its field.
     pub fn terms<'a>(&'a self, found: &mut Vec<(&'a str, &'a str)>) {
         match self {
             Self::Term { field, value } => found.push((field, value)),
+            Self::Range {
+                field,
+                lower,
+                upper,
+            } => {
+                let bounds = lower.iter().chain(upper);
+                found.extend(bounds.map(|(bound, _)| (field.as_str(), bound.as_str())));
+            }
             Self::And(nodes) | Self::Or(nodes) => nodes.iter().for_each(|node| node.terms(found)),
-            Self::Not(node) => node.terms(found),
+            Self::Not(node) | Self::Optional(node) | Self::Constant { node, .. } => {
+                node.terms(found);
+            }
             _ => {}
         }
     }
@@ -173,6 +192,11 @@ impl Node {
             Self::And(nodes) => Self::And(each_over_all(nodes, fields)),
             Self::Or(nodes) => Self::Or(each_over_all(nodes, fields)),
             Self::Not(node) => Self::Not(Box::new(node.over_all(fields))),
+            Self::Optional(node) => Self::Optional(Box::new(node.over_all(fields))),
+            Self::Constant { node, score } => Self::Constant {
+                node: Box::new(node.over_all(fields)),
+                score,
+            },
             other => other,
         }
     }

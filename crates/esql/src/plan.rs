@@ -8,6 +8,7 @@
 pub mod branches;
 pub mod calls;
 pub mod change;
+pub mod expand;
 pub mod expression;
 pub mod lists;
 pub mod lower;

@@ -17,6 +17,9 @@ pub struct Request {
     pub params: Vec<Parameter>,
     /// Query DSL; only documents that match are seen by the query.
     pub filter: Option<Value>,
+    /// How well documents match the filter counts for `_score`: a search's query, where a filter
+    /// only lets through.
+    pub scored: bool,
     /// What `NOW()` says, milliseconds since 1970.
     pub now_ms: i64,
     pub limits: Limits,
@@ -66,8 +69,12 @@ pub struct Answer {
     pub batches: Vec<RecordBatch>,
     /// Texts of the `Warning` headers, without code and quotes.
     pub warnings: Vec<String>,
-    /// Documents that the scans gave, where they count them.
+    /// Documents that the scans of indices gave, where they count them.
     pub documents_found: u64,
+    /// Cells of those documents: rows times the columns that were read.
+    pub values_loaded: u64,
+    /// Some stored documents could not be read; a warning says which.
+    pub is_partial: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,11 +4,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{Array, new_null_array};
+use arrow::array::{Array, ArrayRef, new_null_array};
 use arrow::datatypes::{DataType as Arrow, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
@@ -25,7 +26,7 @@ use crate::full_text::{prepare, query_dsl};
 use crate::parser;
 use crate::plan::calls::Shared;
 use crate::plan::lower::{Context, lower};
-use crate::plan::{Attribute, Plan, Step};
+use crate::plan::{Attribute, Plan, Step, expand};
 use crate::request::{Answer, AnswerColumn, Catalog, Limits, Request};
 use crate::warning::Warnings;
 
@@ -47,8 +48,8 @@ pub async fn run(request: &Request, catalog: &dyn Catalog) -> Result<Answer, Err
         Ok(Err(_)) => Err(Error::Internal(
             "the query's evaluation broke off".to_owned(),
         )),
-        Err(_) => Err(Error::Limit(format!(
-            "the query took longer than {} ms",
+        Err(_) => Err(Error::Timeout(format!(
+            "the query took longer than {} ms: ask about less, or less of it",
             request.limits.time_ms
         ))),
     }
@@ -69,12 +70,16 @@ async fn answer(request: &Request, catalog: &dyn Catalog) -> Result<Answer, Erro
     };
     let logical = lower(&plan, &context).map_err(failure)?;
     let executed = execute(logical, &session, &plan.output).await;
-    let (batches, documents_found) = executed.map_err(failure)?;
+    let (batches, read) = executed.map_err(failure)?;
+    let stored = matches!(plan.steps.first(), Some(Step::Source(_)));
+    let read = if stored { read } else { Read::default() };
     Ok(Answer {
         columns: plan.output.iter().map(answer_column).collect(),
         batches,
         warnings: warnings.texts(),
-        documents_found,
+        documents_found: read.documents,
+        values_loaded: read.values,
+        is_partial: false,
     })
 }
 
@@ -90,6 +95,7 @@ fn analyzed(
         text: &request.query,
         sources,
         filter: filter.transpose()?,
+        scored: request.scored,
         now_ms: request.now_ms,
         limits: request.limits,
         warnings,
@@ -100,6 +106,10 @@ fn analyzed(
 fn session(limits: &Limits) -> Result<SessionContext, Error> {
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(limits.memory_bytes)))
+        // What doesn't fit is refused, as Elasticsearch does, and never fills a disk.
+        .with_disk_manager_builder(
+            DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled),
+        )
         .build_arc()
         .map_err(failure)?;
     let mut config = SessionConfig::new()
@@ -110,11 +120,9 @@ fn session(limits: &Limits) -> Result<SessionContext, Error> {
     config.options_mut().sql_parser.enable_ident_normalization = false;
     config.options_mut().execution.parquet.pushdown_filters = true;
     // Joins keep the order of their probe side, so sides must stay as the plan has them.
-    let rules = PhysicalOptimizer::new()
-        .rules
-        .into_iter()
-        .filter(|rule| rule.name() != "join_selection")
-        .collect();
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.retain(|rule| rule.name() != "join_selection");
+    rules.insert(0, Arc::new(expand::Rule));
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
@@ -146,30 +154,52 @@ async fn execute(
     plan: LogicalPlan,
     session: &SessionContext,
     output: &[Attribute],
-) -> Result<(Vec<RecordBatch>, u64), DataFusionError> {
+) -> Result<(Vec<RecordBatch>, Read), DataFusionError> {
     let physical = session.state().create_physical_plan(&plan).await?;
-    let mut stream = execute_stream(physical.clone(), session.task_ctx())?;
+    let context = session.task_ctx();
+    // The answer is kept until it is sent, and so it counts as the operators' memory does.
+    let kept = MemoryConsumer::new("the answer").register(context.memory_pool());
+    let mut stream = execute_stream(physical.clone(), context)?;
     let mut batches = Vec::new();
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         if batch.num_rows() > 0 {
+            kept.try_grow(size(&batch))?;
             batches.push(shown(&batch, output)?);
         }
     }
-    Ok((batches, rows_read(physical.as_ref())))
+    Ok((batches, Read::of(physical.as_ref())))
 }
 
-/// Rows that came out of the plan's scans.
-fn rows_read(plan: &dyn ExecutionPlan) -> u64 {
-    let children = plan.children();
-    if children.is_empty() {
-        let rows = plan.metrics().and_then(|metrics| metrics.output_rows());
-        return rows.unwrap_or(0) as u64;
+/// Bytes of a batch's values, without what else is in the buffers that it shares.
+fn size(batch: &RecordBatch) -> usize {
+    let columns = batch.columns().iter();
+    let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(0);
+    columns.map(bytes).sum()
+}
+
+/// What came out of the plan's scans.
+#[derive(Debug, Default, Clone, Copy)]
+struct Read {
+    documents: u64,
+    values: u64,
+}
+
+impl Read {
+    fn of(plan: &dyn ExecutionPlan) -> Self {
+        let children = plan.children();
+        if children.is_empty() {
+            let rows = plan.metrics().and_then(|metrics| metrics.output_rows());
+            let documents = rows.unwrap_or(0) as u64;
+            let values = documents * plan.schema().fields().len() as u64;
+            return Self { documents, values };
+        }
+        let each = children.into_iter().map(|child| Self::of(child.as_ref()));
+        each.fold(Self::default(), |sum, read| Self {
+            documents: sum.documents + read.documents,
+            values: sum.values + read.values,
+        })
     }
-    children
-        .into_iter()
-        .map(|child| rows_read(child.as_ref()))
-        .sum()
 }
 
 /// `unsupported` columns have no values.

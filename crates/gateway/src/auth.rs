@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model::{Actor, Role, Scope, Timestamp};
 use sha2::{Digest, Sha256};
 use store::{Knowledge, SavedToken};
@@ -237,6 +239,25 @@ fn unauthorized(detail: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, detail)
 }
 
+/// The token in an `Authorization` header: bare, or as clients of Elasticsearch send what they
+/// know: `ApiKey` with the base64 of an id and the token, `Basic` with any user whose password
+/// is the token.
+fn secret(header: &str) -> Option<String> {
+    let (scheme, given) = header.split_once(' ')?;
+    let given = given.trim();
+    let behind_colon = || {
+        let decoded = STANDARD.decode(given).ok()?;
+        let pair = String::from_utf8(decoded).ok()?;
+        pair.split_once(':').map(|(_, secret)| secret.to_owned())
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => Some(given.to_owned()),
+        "apikey" => Some(behind_colon().unwrap_or_else(|| given.to_owned())),
+        "basic" => behind_colon(),
+        _ => None,
+    }
+}
+
 /// The caller, or 401; a session's unsafe request without its CSRF token is 403.
 pub async fn authenticate(
     gateway: &Gateway,
@@ -244,12 +265,12 @@ pub async fn authenticate(
     headers: &HeaderMap,
 ) -> Result<Principal, Problem> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let text = value.to_str().unwrap_or_default();
-        let secret = text
-            .strip_prefix("Bearer ")
-            .or_else(|| text.strip_prefix("ApiKey "))
-            .ok_or_else(|| unauthorized("expected `Authorization: Bearer` and a token"))?;
-        return by_token(gateway, secret.trim()).await;
+        let secret = value.to_str().ok().and_then(secret).ok_or_else(|| {
+            unauthorized(
+                "expected `Authorization: Bearer` and a token, or ApiKey or Basic with one",
+            )
+        })?;
+        return by_token(gateway, &secret).await;
     }
     if let Some(secret) = cookie(headers)
         && let Some(principal) = gateway.sessions.find(secret)
@@ -320,4 +341,23 @@ async fn by_token(gateway: &Gateway, secret: &str) -> Result<Principal, Problem>
         token: Some(token.id),
         csrf: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STANDARD, secret};
+    use base64::Engine as _;
+
+    #[test]
+    fn a_token_comes_in_several_coats() {
+        let pair = STANDARD.encode("some:dp_1_2");
+        let token = Some("dp_1_2".to_owned());
+        assert_eq!(secret("Bearer dp_1_2"), token);
+        assert_eq!(secret("ApiKey dp_1_2"), token);
+        assert_eq!(secret(&format!("ApiKey {pair}")), token);
+        assert_eq!(secret(&format!("Basic {pair}")), token);
+        assert_eq!(secret("Basic dp_1_2"), None);
+        assert_eq!(secret("Digest dp_1_2"), None);
+        assert_eq!(secret("dp_1_2"), None);
+    }
 }

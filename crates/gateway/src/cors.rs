@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use crate::problem::CORRELATION;
 use crate::state::Gateway;
 
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE");
 const HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, content-encoding, x-correlation-id");
 /// Seconds that a browser may remember the answer to a preflight.

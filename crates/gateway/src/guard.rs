@@ -5,6 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::Scope;
+use tokio::sync::SemaphorePermit;
 
 use crate::auth::{Principal, authenticate};
 use crate::intake;
@@ -40,10 +41,20 @@ pub async fn guard(
     next.run(request).await
 }
 
-/// A turn is taken before the body is read.
+/// A turn is taken before the body is read. Where too many wait, senders are told to keep what
+/// they have and to come again: their own buffers are where it waits best.
 async fn in_turn(gateway: &Gateway, request: Request, next: Next) -> Response {
-    // Only fails where the semaphore is closed, which it never is.
-    let _turn = gateway.intake.acquire().await;
+    let turn = match gateway.intake.try_acquire() {
+        Ok(turn) => Ok(turn),
+        Err(_) => waited(gateway).await,
+    };
+    let _turn = match turn {
+        Ok(turn) => turn,
+        Err(problem) => {
+            let retry = [(header::RETRY_AFTER, "1")];
+            return (retry, problem).into_response();
+        }
+    };
     match tokio::time::timeout(intake::MAX_TIME, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
@@ -51,6 +62,22 @@ async fn in_turn(gateway: &Gateway, request: Request, next: Next) -> Response {
             let text = format!("the request took longer than {seconds} s: send smaller batches");
             Problem::new(StatusCode::REQUEST_TIMEOUT, text).into_response()
         }
+    }
+}
+
+async fn waited(gateway: &Gateway) -> Result<SemaphorePermit<'_>, Problem> {
+    let full = || {
+        let text = format!(
+            "{} requests with telemetry are read and {} wait already: send this one again later",
+            intake::MAX_AT_ONCE,
+            intake::MAX_WAITING
+        );
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, text)
+    };
+    let _place = gateway.intake_queue.try_acquire().map_err(|_| full())?;
+    match tokio::time::timeout(intake::MAX_WAIT, gateway.intake.acquire()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => Err(full()),
     }
 }
 

@@ -15,6 +15,10 @@ use crate::problem::Problem;
 
 /// Requests with telemetry whose bodies are in memory at once; others wait for their turn.
 pub const MAX_AT_ONCE: usize = 8;
+/// Requests that wait, unread; more are sent away.
+pub const MAX_WAITING: usize = 64;
+/// How long one waits.
+pub const MAX_WAIT: Duration = Duration::from_secs(30);
 /// A sender that takes longer gives its turn to others.
 pub const MAX_TIME: Duration = Duration::from_secs(120);
 

@@ -10,6 +10,7 @@ pub mod answers;
 pub mod api;
 pub mod auth;
 pub mod cors;
+pub mod elastic;
 pub mod guard;
 pub mod intake;
 pub mod openapi;

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, OpenApi};
 
 use crate::api::{evidence, incidents, marks, observe, proposals, tokens};
 use crate::problem::Problem;
-use crate::routes::{Access, Route, table};
+use crate::routes::{Access, Dialect, Route, table};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -69,6 +69,7 @@ pub fn openapi() -> Value {
         entry[route.method.to_lowercase()] = operation(&route);
     }
     document["paths"] = Value::Object(paths);
+    document["components"]["schemas"]["ElasticsearchError"] = elasticsearch_error();
     document["components"]["securitySchemes"] = json!({
         "token": { "type": "http", "scheme": "bearer" },
         "session": { "type": "apiKey", "in": "cookie", "name": crate::auth::COOKIE },
@@ -80,12 +81,7 @@ fn operation(route: &Route) -> Value {
     let mut operation = json!({
         "summary": route.summary,
         "operationId": operation_id(route),
-        "responses": {
-            "default": {
-                "description": "A problem document",
-                "content": { "application/problem+json": { "schema": reference("Problem") } },
-            },
-        },
+        "responses": { "default": refusal(route.dialect) },
     });
     let mut success = json!({ "description": "Done" });
     if !route.gives.is_empty() {
@@ -122,6 +118,32 @@ fn operation(route: &Route) -> Value {
         }
     }
     operation
+}
+
+/// How a route says no.
+fn refusal(dialect: Dialect) -> Value {
+    match dialect {
+        Dialect::Ours => json!({
+            "description": "A problem document",
+            "content": { "application/problem+json": { "schema": reference("Problem") } },
+        }),
+        Dialect::Elasticsearch | Dialect::ElasticsearchOrPage => json!({
+            "description": "An error in Elasticsearch's form",
+            "content": { "application/json": { "schema": reference("ElasticsearchError") } },
+        }),
+    }
+}
+
+fn elasticsearch_error() -> Value {
+    let text = json!({ "type": "string" });
+    let cause = json!({ "type": "object", "required": ["type", "reason"], "properties": { "type": text, "reason": text } });
+    let mut error = cause.clone();
+    error["properties"]["root_cause"] = json!({ "type": "array", "items": cause });
+    let status = json!({ "type": "integer", "format": "int32" });
+    json!({
+        "type": "object", "required": ["error", "status"],
+        "properties": { "error": error, "status": status },
+    })
 }
 
 /// What may stand behind the question mark.

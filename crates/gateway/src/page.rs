@@ -58,6 +58,11 @@ fn with_policy(mut response: Response, styles: &str) -> Response {
     response
 }
 
+/// Whether the bundle has a file of this path.
+pub fn is_file(path: &str) -> bool {
+    Bundle::get(path).is_some()
+}
+
 /// A file of the bundle, else its page: the UI has its own routes.
 pub async fn ui(method: Method, uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');

@@ -4,11 +4,12 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use model::Scope;
 
 use crate::answers::{answers, wrong_method};
 use crate::cors::cors;
+use crate::elastic::dialect::{dialect, or_page as page_first};
 use crate::guard::{guard, hosts};
 use crate::state::Gateway;
 use crate::{api, intake, openapi, page};
@@ -42,6 +43,16 @@ pub struct Route {
     pub gives: &'static str,
     pub handler: MethodRouter<Gateway>,
     pub max_body: usize,
+    pub dialect: Dialect,
+}
+
+/// In whose words a route answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Ours,
+    Elasticsearch,
+    /// Where a browser looks for a page of the UI, it gets it.
+    ElasticsearchOrPage,
 }
 
 /// A route of the API.
@@ -62,6 +73,7 @@ fn api(
         gives: schemas.1,
         handler,
         max_body: MAX_BODY,
+        dialect: Dialect::Ours,
     }
 }
 
@@ -83,6 +95,30 @@ fn bare(
         gives: "",
         handler,
         max_body,
+        dialect: Dialect::Ours,
+    }
+}
+
+/// A route of Elasticsearch's, which answers as Elasticsearch does.
+fn elastic(
+    method: &'static str,
+    path: &str,
+    access: Access,
+    summary: &'static str,
+    handler: MethodRouter<Gateway>,
+    max_body: usize,
+) -> Route {
+    Route {
+        dialect: Dialect::Elasticsearch,
+        ..bare(method, path, access, summary, handler, max_body)
+    }
+}
+
+/// A route of Elasticsearch's whose path may be the UI's.
+fn or_page(route: Route) -> Route {
+    Route {
+        dialect: Dialect::ElasticsearchOrPage,
+        ..route
     }
 }
 
@@ -94,9 +130,8 @@ pub fn table() -> Vec<Route> {
     let write = Access::Scope(Scope::IncidentsWrite);
     let manage = Access::Scope(Scope::ToolsManage);
     let telemetry = Access::Scope(Scope::TelemetryWrite);
-    let bulk = intake::bulk::MAX_BODY;
     let otlp = intake::otlp::MAX_BODY;
-    vec![
+    let mut routes = vec![
         api("GET", "/incidents", read, "List incidents", ("", "IncidentPage"), get(incidents::list)),
         api("POST", "/incidents", write, "Declare an incident", ("Declaration", "Incident"), post(incidents::declare)),
         api("GET", "/incidents/{id}", read, "One incident", ("", "Incident"), get(incidents::show)),
@@ -125,9 +160,6 @@ pub fn table() -> Vec<Route> {
         api("POST", "/tokens/{id}/revoke", manage, "Revoke a token", ("", ""), post(tokens::revoke)),
         api("POST", "/login-links", Access::Known, "A link that logs a browser in once", ("", "LoginLink"), post(tokens::login_link)),
         api("POST", "/logout", Access::Known, "End the session", ("", ""), post(page::log_out)),
-        bare("POST", "/_bulk", telemetry, "Elasticsearch's bulk intake", post(intake::bulk::all).put(intake::bulk::all), bulk),
-        bare("POST", "/{index}/_bulk", telemetry, "The same for one index", post(intake::bulk::one).put(intake::bulk::one), bulk),
-        bare("POST", "/_query", read, "ES|QL", post(intake::query::run), MAX_BODY),
         bare("POST", "/v1/logs", telemetry, "OTLP logs", post(intake::otlp::logs), otlp),
         bare("POST", "/v1/metrics", telemetry, "OTLP metrics", post(intake::otlp::metrics), otlp),
         bare("POST", "/v1/traces", telemetry, "OTLP traces", post(intake::otlp::traces), otlp),
@@ -136,6 +168,51 @@ pub fn table() -> Vec<Route> {
         bare("GET", "/metrics", Access::Public, "Prometheus metrics", get(page::metrics), 0),
         bare("GET", "/openapi.json", Access::Public, "This document", get(openapi::document), 0),
         bare("GET", "/login", Access::Public, "Log in with a one-time link", get(page::log_in), 0),
+    ];
+    routes.extend(elasticsearch());
+    routes
+}
+
+/// Those of Elasticsearch's interface.
+#[rustfmt::skip]
+fn elasticsearch() -> Vec<Route> {
+    use crate::elastic::{about, cat, documents, indices, search, templates};
+    use crate::intake::query::asynchronous;
+    let read = Access::Scope(Scope::IncidentsRead);
+    let manage = Access::Scope(Scope::ToolsManage);
+    let telemetry = Access::Scope(Scope::TelemetryWrite);
+    let bulk = intake::bulk::MAX_BODY;
+    vec![
+        or_page(elastic("GET", "/", Access::Known, "Who answers, as Elasticsearch says it", get(about::root), 0)),
+        or_page(elastic("GET", "/{index}", Access::Known, "An index: settings and mapping; HEAD says whether it is there", get(indices::get), 0)),
+        elastic("PUT", "/{index}", telemetry, "Make a plain index", put(indices::create), MAX_BODY),
+        elastic("DELETE", "/{index}", manage, "Delete an index", delete(indices::delete), 0),
+        elastic("GET", "/{index}/_mapping", Access::Known, "Its mapping", get(indices::mapping), 0),
+        elastic("POST", "/{index}/_refresh", Access::Known, "Make documents seen, which they are", post(indices::refresh).get(indices::refresh), MAX_BODY),
+        elastic("GET", "/{index}/_count", read, "How many documents a query finds", get(search::count).post(search::count), MAX_BODY),
+        elastic("GET", "/_count", read, "The same for all indices", get(search::count_all).post(search::count_all), MAX_BODY),
+        elastic("GET", "/{index}/_search", read, "Search", get(search::search).post(search::search), MAX_BODY),
+        elastic("GET", "/_search", read, "Search all indices", get(search::all).post(search::all), MAX_BODY),
+        elastic("POST", "/{index}/_doc", telemetry, "Add a document", post(documents::add), MAX_BODY),
+        elastic("PUT", "/{index}/_doc/{id}", telemetry, "Add or replace a document", put(documents::put).post(documents::put), MAX_BODY),
+        elastic("PUT", "/{index}/_create/{id}", telemetry, "Add a document that isn't there", put(documents::create).post(documents::create), MAX_BODY),
+        elastic("GET", "/{index}/_doc/{id}", read, "A document by its id", get(documents::get), 0),
+        elastic("GET", "/{index}/_source/{id}", read, "The document alone", get(documents::source), 0),
+        elastic("GET", "/_cluster/health", Access::Known, "How the store is", get(about::health), 0),
+        elastic("GET", "/_cat/health", Access::Known, "The same in a line", get(about::cat_health), 0),
+        elastic("GET", "/_cat/indices", read, "All indices, a line each", get(cat::all), 0),
+        elastic("GET", "/_cat/indices/{index}", read, "Some indices, a line each", get(cat::indices), 0),
+        elastic("GET", "/_index_template", Access::Known, "All index templates", get(templates::all), 0),
+        elastic("GET", "/_index_template/{name}", Access::Known, "An index template", get(templates::get), 0),
+        elastic("PUT", "/_index_template/{name}", telemetry, "Make or replace an index template", put(templates::put).post(templates::put), MAX_BODY),
+        elastic("DELETE", "/_index_template/{name}", manage, "Delete an index template", delete(templates::delete), 0),
+        elastic("POST", "/_bulk", telemetry, "Elasticsearch's bulk intake", post(intake::bulk::all).put(intake::bulk::all), bulk),
+        elastic("POST", "/{index}/_bulk", telemetry, "The same for one index", post(intake::bulk::one).put(intake::bulk::one), bulk),
+        elastic("POST", "/_query", read, "ES|QL", post(intake::query::run), MAX_BODY),
+        elastic("POST", "/_query/async", read, "ES|QL that goes on by itself", post(asynchronous::begin), MAX_BODY),
+        elastic("GET", "/_query/async/{id}", read, "Its answer, where there is one", get(asynchronous::get), 0),
+        elastic("DELETE", "/_query/async/{id}", read, "End it and forget its answer", delete(asynchronous::delete), 0),
+        elastic("POST", "/_query/async/{id}/stop", read, "End it", post(asynchronous::stop), 0),
     ]
 }
 
@@ -148,7 +225,14 @@ pub fn router(gateway: Gateway) -> Router {
         let limited: MethodRouter<Gateway> = route.handler.layer(limit);
         let guarded: MethodRouter<Gateway> =
             limited.layer(from_fn_with_state((gateway.clone(), route.access), guard));
-        router = router.route(&route.path, guarded);
+        let spoken = match route.dialect {
+            Dialect::Ours => guarded,
+            Dialect::Elasticsearch => guarded.layer(from_fn(dialect)),
+            Dialect::ElasticsearchOrPage => {
+                guarded.layer(from_fn(dialect)).layer(from_fn(page_first))
+            }
+        };
+        router = router.route(&route.path, spoken);
     }
     router
         .route("/docs", get(page::docs))

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use casework::Casework;
 use serde_json::Value;
+use store::Embedded;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::api::stream::MAX_STREAMS;
 use crate::auth::Sessions;
-use crate::intake::MAX_AT_ONCE;
 use crate::intake::otlp::temporality::Deltas;
+use crate::intake::query::asynchronous::Queries;
+use crate::intake::{MAX_AT_ONCE, MAX_WAITING};
 
 /// Verifies the journal; made by the binary, because how that is done is the store's.
 pub type Audit = Arc<
@@ -44,6 +46,12 @@ pub struct Gateway {
     pub streams: Arc<Semaphore>,
     /// One permit a request with telemetry.
     pub intake: Arc<Semaphore>,
+    /// One permit a request that waits for one of those.
+    pub intake_queue: Arc<Semaphore>,
+    /// Queries that came by HTTP.
+    pub queries: Arc<Queries>,
+    /// The store whose indices clients of Elasticsearch describe, where it is the embedded one.
+    pub store: Option<Embedded>,
     /// The last points of cumulative metrics; locked while a batch of them is stored.
     pub deltas: Arc<Mutex<Deltas>>,
 }
@@ -56,7 +64,16 @@ impl Gateway {
             sessions: Arc::new(Sessions::default()),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             intake: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+            intake_queue: Arc::new(Semaphore::new(MAX_WAITING)),
+            queries: Arc::default(),
+            store: None,
             deltas: Arc::new(Mutex::new(Deltas::default())),
         }
+    }
+
+    /// With the index API of Elasticsearch over this store.
+    pub fn with_store(mut self, store: Embedded) -> Self {
+        self.store = Some(store);
+        self
     }
 }

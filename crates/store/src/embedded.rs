@@ -14,10 +14,12 @@ mod catalog;
 mod columns;
 mod damage;
 mod database;
+mod definition;
 mod document;
 mod engine;
 mod flush;
 mod folder;
+mod indices;
 mod intake;
 mod journal;
 mod knowledge;
@@ -31,6 +33,7 @@ mod segment;
 mod start;
 mod tables;
 mod telemetry;
+mod template;
 mod verify;
 mod writer;
 
@@ -39,9 +42,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use catalog::Snapshot;
+pub use definition::{Definition, Kind};
 pub use engine::{Health, MAX_INDICES};
 pub use folder::FORMAT;
-pub use mapping::MAX_FIELDS;
+pub use indices::Description;
+pub use mapping::{MAX_FIELDS, Mapped};
 
 use anchors::Anchors;
 use database::{Database, blocking};

@@ -32,8 +32,7 @@ pub struct Refusal {
 /// runbooks and tokens by their own door. Nor into what is no name of an index: a pattern or a
 /// date expression may mean one of ours.
 pub fn check_writable(index: &str) -> Result<(), Refusal> {
-    let ours = matches!(index, INCIDENTS | RUNBOOKS | TOKENS) || index.starts_with(JOURNAL_PREFIX);
-    if ours {
+    if is_ours(index) {
         return Err(Refusal {
             kind: "security_exception",
             reason: format!("index [{index}] is written by DataPulse itself"),
@@ -42,8 +41,13 @@ pub fn check_writable(index: &str) -> Result<(), Refusal> {
     check_name(index)
 }
 
+/// The journal, its projection, runbooks and tokens.
+pub fn is_ours(index: &str) -> bool {
+    matches!(index, INCIDENTS | RUNBOOKS | TOKENS) || index.starts_with(JOURNAL_PREFIX)
+}
+
 /// Elasticsearch's rules for an index name.
-fn check_name(name: &str) -> Result<(), Refusal> {
+pub fn check_name(name: &str) -> Result<(), Refusal> {
     let wrong = |what: &str| {
         Err(Refusal {
             kind: "invalid_index_name_exception",

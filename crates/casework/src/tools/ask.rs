@@ -191,6 +191,7 @@ impl Casework {
             params: esql_parameters(&query, &parameters),
             query: query.clone(),
             filter: None,
+            scored: false,
             now_ms: asked_at.ms(),
             limits: Limits {
                 default_rows: MAX_ROWS,

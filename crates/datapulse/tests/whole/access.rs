@@ -108,7 +108,7 @@ async fn each_route_and_each_caller() {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
             );
             let mut fine = match expected(route.access, caller) {
-                Some(status) => answer.status == status && !answer.detail().is_empty(),
+                Some(status) => answer.status == status && !answer.reason().is_empty(),
                 None => !refused,
             };
             // By their own rules: only people log a browser in, or use a code that is right.

@@ -317,8 +317,17 @@ async fn bulk_says_of_each_item_what_became_of_it() {
     shows!("bulk items", answer.to_string());
     assert_eq!(
         ask(&server, "FROM logs-*,metrics-* | STATS n = COUNT(*)").await,
-        json!([[2]])
+        json!([[1]])
     );
+    let few = server
+        .bare(
+            Method::PUT,
+            "/_bulk?filter_path=errors,items.*.error.type&refresh=wait_for",
+        )
+        .bearer_auth(&server.token);
+    let few = Answer::of(few.body("{\"create\":{\"_index\":\"logs-x\"}}\n\n{\"n\":1}\n\n")).await;
+    let kind = json!({ "create": { "error": { "type": "document_parsing_exception" } } });
+    assert_eq!(few.body, json!({ "errors": true, "items": [kind] }));
     let again = server.bulk(&body).await;
     assert_eq!(
         again.body["items"][0]["create"]["status"], 409,
@@ -334,7 +343,7 @@ async fn bulk_says_of_each_item_what_became_of_it() {
     assert_eq!(answer.body["errors"], false, "{answer}");
     assert_eq!(
         ask(&server, "FROM metrics-x | STATS n = COUNT(*)").await,
-        json!([[2]])
+        json!([[1]])
     );
 }
 
@@ -359,4 +368,49 @@ async fn a_bulk_request_that_cant_be_read() {
         said.push_str(&format!("{body:?}: {} {reason}\n", answer.status.as_u16()));
     }
     shows!("bulk requests", said);
+}
+
+/// Senders that are many keep what they have: their requests are refused before they are read, and
+/// taken again when others are done.
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_senders_are_told_to_come_again() {
+    use std::net::TcpStream;
+    let place = Place::new();
+    let server = Server::start(&place);
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let head = format!(
+        "POST /_bulk HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\ncontent-length: 100\r\n\r\n",
+        server.token
+    );
+    let most = gateway::intake::MAX_AT_ONCE + gateway::intake::MAX_WAITING;
+    let senders: Vec<TcpStream> = (0..most)
+        .map(|_| {
+            let mut sender = TcpStream::connect(&address).expect("connects");
+            sender.write_all(head.as_bytes()).expect("is written");
+            sender
+        })
+        .collect();
+    let body = "{\"create\":{\"_index\":\"logs-a\"}}\n{\"@timestamp\":\"2026-01-10T13:00:00Z\"}\n";
+    let mut told = None;
+    for _ in 0..100 {
+        let request = server
+            .bare(Method::POST, "/_bulk")
+            .bearer_auth(&server.token);
+        let request = request.timeout(std::time::Duration::from_millis(200));
+        if let Ok(response) = request.body(body).send().await {
+            told = Some(response);
+            break;
+        }
+    }
+    let told = told.expect("an answer while all places are taken");
+    assert_eq!(told.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(told.headers()["retry-after"], "1");
+    let error: Value = told.json().await.expect("JSON");
+    assert_eq!(
+        error["error"]["type"], "es_rejected_execution_exception",
+        "{error}"
+    );
+    drop(senders);
+    let stored = server.bulk(body).await;
+    assert_eq!(stored.body["errors"], false, "{stored}");
 }

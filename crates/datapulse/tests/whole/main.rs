@@ -8,6 +8,8 @@ mod cli;
 mod command;
 mod elasticsearch;
 mod errors;
+mod esql_over_http;
+mod indices;
 mod intake;
 mod notices;
 mod runs;

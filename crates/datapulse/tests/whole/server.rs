@@ -188,6 +188,12 @@ impl Answer {
             .unwrap_or_default()
     }
 
+    /// Why it was refused, in our form or in Elasticsearch's.
+    pub fn reason(&self) -> &str {
+        let theirs = self.body["error"]["reason"].as_str();
+        theirs.unwrap_or_else(|| self.detail())
+    }
+
     pub fn detail(&self) -> &str {
         self.body["detail"].as_str().unwrap_or_default()
     }

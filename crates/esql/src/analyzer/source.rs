@@ -161,10 +161,10 @@ impl Analyzer<'_> {
         let mut terms = Vec::new();
         node.terms(&mut terms);
         for (field, value) in terms {
-            let whole = self.scope.iter().any(|attribute| {
-                attribute.field.as_deref() == Some(field) && attribute.data_type.is_whole_number()
+            let number = self.scope.iter().any(|attribute| {
+                attribute.field.as_deref() == Some(field) && attribute.data_type.is_numeric()
             });
-            if whole && value.parse::<f64>().is_err() {
+            if number && value.parse::<f64>().is_err() {
                 return Err(Error::Request {
                     kind: "query_shard_exception",
                     reason: format!("failed to create query: For input string: \"{value}\""),
@@ -174,7 +174,7 @@ impl Analyzer<'_> {
         let number = self.queries.len();
         self.queries.push(Arc::new(TextQuery {
             node,
-            scoring: false,
+            scoring: self.outer.scored,
         }));
         Ok(Some(Expr {
             kind: ExprKind::TextQuery(number),

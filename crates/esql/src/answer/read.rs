@@ -54,6 +54,8 @@ pub fn from_json(body: &Value) -> Result<Answer, Error> {
         batches: vec![batch],
         warnings: Vec::new(),
         documents_found: body["documents_found"].as_u64().unwrap_or_default(),
+        values_loaded: body["values_loaded"].as_u64().unwrap_or_default(),
+        is_partial: body["is_partial"].as_bool().unwrap_or_default(),
     })
 }
 

@@ -5,23 +5,40 @@ use serde_json::Value;
 use super::values_by_column;
 use crate::request::Answer;
 
-/// Comma-separated, as RFC 4180 and Elasticsearch: a header, `\r\n` after every line.
-pub fn to_csv(answer: &Answer) -> String {
-    separated(answer, "\r\n", |cells| {
-        let quoted: Vec<String> = cells.iter().map(|cell| csv_cell(cell)).collect();
-        quoted.join(",")
-    })
+/// How values are set apart, and whether the columns' names come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Separated {
+    /// As RFC 4180 and Elasticsearch: quoted where needed, `\r\n` after every line.
+    Csv { delimiter: char, header: bool },
+    /// Tabs and line ends in values are escaped.
+    Tsv { header: bool },
 }
 
-/// Tab-separated; tabs and line ends in values are escaped.
+/// Comma-separated, with a header.
+pub fn to_csv(answer: &Answer) -> String {
+    let (delimiter, header) = (',', true);
+    to_separated(answer, Separated::Csv { delimiter, header })
+}
+
+/// Tab-separated, with a header.
 pub fn to_tsv(answer: &Answer) -> String {
-    separated(answer, "\n", |cells| {
-        let escaped: Vec<String> = cells
-            .iter()
-            .map(|cell| cell.replace('\t', "\\t").replace('\n', "\\n"))
-            .collect();
-        escaped.join("\t")
-    })
+    to_separated(answer, Separated::Tsv { header: true })
+}
+
+/// A line a row.
+pub fn to_separated(answer: &Answer, form: Separated) -> String {
+    match form {
+        Separated::Csv { delimiter, header } => separated(answer, "\r\n", header, |cells| {
+            let quoted = cells.iter().map(|cell| csv_cell(cell, delimiter));
+            quoted.collect::<Vec<_>>().join(&delimiter.to_string())
+        }),
+        Separated::Tsv { header } => separated(answer, "\n", header, |cells| {
+            let escaped = cells
+                .iter()
+                .map(|cell| cell.replace('\t', "\\t").replace('\n', "\\n"));
+            escaped.collect::<Vec<_>>().join("\t")
+        }),
+    }
 }
 
 /// A table with aligned columns.
@@ -60,13 +77,17 @@ pub fn to_txt(answer: &Answer) -> String {
     text
 }
 
-fn separated(answer: &Answer, end: &str, line: impl Fn(&[String]) -> String) -> String {
-    let header: Vec<String> = answer
-        .columns
-        .iter()
-        .map(|column| column.name.clone())
-        .collect();
-    let mut text = line(&header) + end;
+fn separated(
+    answer: &Answer,
+    end: &str,
+    with_header: bool,
+    line: impl Fn(&[String]) -> String,
+) -> String {
+    let mut text = String::new();
+    if with_header {
+        let names = answer.columns.iter().map(|column| column.name.clone());
+        text = line(&names.collect::<Vec<_>>()) + end;
+    }
     for row in rows(answer, "") {
         text.push_str(&line(&row));
         text.push_str(end);
@@ -74,8 +95,8 @@ fn separated(answer: &Answer, end: &str, line: impl Fn(&[String]) -> String) -> 
     text
 }
 
-fn csv_cell(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) {
+fn csv_cell(cell: &str, delimiter: char) -> String {
+    if cell.contains([delimiter, '"', '\n', '\r']) {
         return format!("\"{}\"", cell.replace('"', "\"\""));
     }
     cell.to_owned()

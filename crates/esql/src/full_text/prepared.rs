@@ -33,6 +33,8 @@ enum Branch {
     And(Vec<Branch>),
     Or(Vec<Branch>),
     Not(Box<Branch>),
+    Constant(Box<Branch>, f32),
+    Optional(Box<Branch>),
     Everything,
     Nothing,
 }
@@ -85,6 +87,16 @@ impl Branch {
                     Some(_) => None,
                     None => Some(0.0),
                 })
+                .collect(),
+            Self::Constant(branch, constant) => branch
+                .scores(arrays, rows)?
+                .into_iter()
+                .map(|score| score.map(|_| *constant))
+                .collect(),
+            Self::Optional(branch) => branch
+                .scores(arrays, rows)?
+                .into_iter()
+                .map(|score| score.or(Some(0.0)))
                 .collect(),
             Self::Everything => vec![Some(1.0); rows],
             Self::Nothing => vec![None; rows],
@@ -146,6 +158,10 @@ fn compile(node: &Node, fields: &[(String, DataType)]) -> Result<Branch> {
         Node::And(nodes) => Branch::And(all(nodes)?),
         Node::Or(nodes) => Branch::Or(all(nodes)?),
         Node::Not(node) => Branch::Not(Box::new(compile(node, fields)?)),
+        Node::Constant { node, score } => {
+            Branch::Constant(Box::new(compile(node, fields)?), *score)
+        }
+        Node::Optional(node) => Branch::Optional(Box::new(compile(node, fields)?)),
         Node::Everything => Branch::Everything,
         Node::Nothing => Branch::Nothing,
         leaf => {
@@ -197,8 +213,8 @@ fn collect_terms(branch: &Branch, wanted: &mut HashMap<usize, Vec<String>>) {
                 collect_terms(branch, wanted);
             }
         }
-        Branch::Not(branch) => collect_terms(branch, wanted),
-        Branch::Everything | Branch::Nothing => {}
+        Branch::Not(branch) | Branch::Optional(branch) => collect_terms(branch, wanted),
+        Branch::Constant(..) | Branch::Everything | Branch::Nothing => {}
     }
 }
 
@@ -210,7 +226,7 @@ fn spread_statistics(branch: &mut Branch, place: usize, found: &Statistics) {
                 spread_statistics(branch, place, found);
             }
         }
-        Branch::Not(branch) => spread_statistics(branch, place, found),
+        Branch::Not(branch) | Branch::Optional(branch) => spread_statistics(branch, place, found),
         _ => {}
     }
 }
@@ -306,7 +322,9 @@ fn nearest_leaves<'b>(branch: &'b mut Branch, found: &mut Vec<(usize, &'b mut Le
                 nearest_leaves(branch, found);
             }
         }
-        Branch::Not(branch) => nearest_leaves(branch, found),
+        Branch::Not(branch) | Branch::Optional(branch) | Branch::Constant(branch, _) => {
+            nearest_leaves(branch, found);
+        }
         Branch::Everything | Branch::Nothing => {}
     }
 }

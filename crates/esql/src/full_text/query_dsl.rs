@@ -48,7 +48,10 @@ fn clause(value: &Value, now_ms: i64, depth: usize) -> Result<Node, Error> {
     match name.as_str() {
         "bool" => boolean(body, now_ms, depth),
         "constant_score" => match body.get("filter") {
-            Some(filter) => clause(filter, now_ms, depth + 1),
+            Some(filter) => Ok(Node::Constant {
+                node: Box::new(clause(filter, now_ms, depth + 1)?),
+                score: body["boost"].as_f64().unwrap_or(1.0) as f32,
+            }),
             None => Err(wrong(
                 "[constant_score] requires a 'filter' element".to_owned(),
             )),
@@ -131,7 +134,10 @@ fn boolean(body: &Value, now_ms: i64, depth: usize) -> Result<Node, Error> {
         return Err(wrong(format!("[bool] query does not support [{unknown}]")));
     }
     let mut all = part("must")?;
-    all.extend(part("filter")?);
+    all.extend(part("filter")?.into_iter().map(|node| Node::Constant {
+        node: Box::new(node),
+        score: 0.0,
+    }));
     let should = part("should")?;
     let asked = match &body["minimum_should_match"] {
         Value::Number(number) => number.as_u64(),
@@ -147,6 +153,8 @@ fn boolean(body: &Value, now_ms: i64, depth: usize) -> Result<Node, Error> {
         all.push(Node::Nothing);
     } else if least > 0 {
         all.push(at_least(least, should)?);
+    } else if !should.is_empty() {
+        all.push(Node::Optional(Box::new(Node::Or(should))));
     }
     for excluded in part("must_not")? {
         all.push(Node::Not(Box::new(excluded)));
@@ -387,7 +395,14 @@ mod tests {
         assert_eq!(parse(&should, 0), Ok(either));
         let beside =
             json!({"bool": {"filter": [{"match_all": {}}], "should": [{"match_none": {}}]}});
-        assert_eq!(parse(&beside, 0), Ok(Node::And(vec![Node::Everything])));
+        let expected = Node::And(vec![
+            Node::Constant {
+                node: Box::new(Node::Everything),
+                score: 0.0,
+            },
+            Node::Optional(Box::new(Node::Or(vec![Node::Nothing]))),
+        ]);
+        assert_eq!(parse(&beside, 0), Ok(expected));
         assert_eq!(parse(&json!({"bool": {}}), 0), Ok(Node::Everything));
     }
 

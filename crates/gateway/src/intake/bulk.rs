@@ -3,12 +3,15 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use store::telemetry::MAX_BATCH;
 use store::{Document, ItemResult, Operation};
 
 use super::{Came, inflate};
+use crate::api::Asked;
+use crate::elastic::Refusal;
+use crate::elastic::documents::{check_refresh, conflict};
 use crate::problem::Problem;
 use crate::state::Gateway;
 
@@ -18,60 +21,60 @@ pub const MAX_BODY: usize = 100 << 20;
 /// What Elasticsearch calls having too much to do.
 const REJECTED: &str = "es_rejected_execution_exception";
 
-pub async fn all(State(gateway): State<Gateway>, headers: HeaderMap, body: Came) -> Response {
-    answer(&gateway, None, &headers, body).await
+pub async fn all(
+    State(gateway): State<Gateway>,
+    Asked(wanted): Asked<Wanted>,
+    headers: HeaderMap,
+    body: Came,
+) -> Result<Json<Value>, Refusal> {
+    answer(&gateway, None, &wanted, &headers, body).await
 }
 
 pub async fn one(
     State(gateway): State<Gateway>,
     Path(index): Path<String>,
+    Asked(wanted): Asked<Wanted>,
     headers: HeaderMap,
     body: Came,
-) -> Response {
-    answer(&gateway, Some(index), &headers, body).await
+) -> Result<Json<Value>, Refusal> {
+    answer(&gateway, Some(index), &wanted, &headers, body).await
 }
 
-/// Errors in Elasticsearch's form: shippers read nothing else.
-fn refused(status: StatusCode, kind: &str, reason: &str) -> Response {
-    let cause = json!({ "type": kind, "reason": reason });
-    let error = json!({ "root_cause": [cause], "type": kind, "reason": reason });
-    (
-        status,
-        Json(json!({ "error": error, "status": status.as_u16() })),
-    )
-        .into_response()
+/// Behind the question mark.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    refresh: Option<String>,
+    pipeline: Option<String>,
+}
+
+impl Wanted {
+    fn check(&self) -> Result<(), Refusal> {
+        check_refresh(self.refresh.as_deref())?;
+        match self.pipeline.as_deref() {
+            None | Some("" | "_none") => Ok(()),
+            Some(pipeline) => Err(no_pipeline(pipeline)),
+        }
+    }
+}
+
+/// Documents are never changed on their way in.
+fn no_pipeline(name: &str) -> Refusal {
+    Refusal::illegal(format!("pipeline with id [{name}] does not exist"))
 }
 
 async fn answer(
     gateway: &Gateway,
     index: Option<String>,
+    wanted: &Wanted,
     headers: &HeaderMap,
     body: Came,
-) -> Response {
+) -> Result<Json<Value>, Refusal> {
     let began = std::time::Instant::now();
-    let items = match read(headers, body, index).await {
-        Ok(items) => items,
-        Err(Problem { status, detail, .. }) => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-            return refused(status, "illegal_argument_exception", &detail);
-        }
-    };
+    wanted.check()?;
+    let items = read(headers, body, index).await?;
     let (heads, documents) = apart(items);
-    let results = match gateway.casework.telemetry().ingest(documents).await {
-        Ok(results) => results,
-        // Shippers keep the batch and send it again.
-        Err(store::Error::Unavailable(reason)) => {
-            return refused(StatusCode::TOO_MANY_REQUESTS, REJECTED, &reason);
-        }
-        Err(error) => {
-            let reason = error.to_string();
-            return refused(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "store_exception",
-                &reason,
-            );
-        }
-    };
+    let results = gateway.casework.telemetry().ingest(documents).await?;
     let mut results = results.into_iter();
     let mut errors = false;
     let told: Vec<Value> = heads
@@ -91,7 +94,9 @@ async fn answer(
         })
         .collect();
     let took = began.elapsed().as_millis() as u64;
-    Json(json!({ "errors": errors, "took": took, "items": told })).into_response()
+    Ok(Json(
+        json!({ "errors": errors, "took": took, "items": told }),
+    ))
 }
 
 /// Inflated and read on a thread that may be busy for a while.
@@ -186,11 +191,8 @@ fn told(item: &Head, result: ItemResult) -> Value {
             json!({ "_index": index, "_id": id, "result": "updated", "status": 200 })
         }
         ItemResult::Conflict { id } => {
-            json!({ "_index": index, "_id": id, "status": 409, "error": {
-                "type": "version_conflict_engine_exception",
-                "reason": format!("[{id}]: version conflict, document already exists (current version [1])"),
-                "index": index,
-            }})
+            let error = conflict(index, &id).cause();
+            json!({ "_index": index, "_id": id, "status": 409, "error": error })
         }
         ItemResult::Refused { kind, reason } => {
             // Shippers send again what was only too much at once.

@@ -10,7 +10,7 @@ use super::engine::{Engine, IndexSnapshot};
 use super::scan::IndexTable;
 use super::tables;
 use crate::error::Error;
-use crate::indices::{INCIDENTS, JOURNAL_PREFIX, LOOKUP_PREFIX, RUNBOOKS, SERVICES};
+use crate::indices::{INCIDENTS, JOURNAL_PREFIX, RUNBOOKS, SERVICES};
 
 /// One snapshot: all indices of one query are of one moment.
 pub struct Snapshot {
@@ -60,7 +60,7 @@ impl Snapshot {
     fn index(&self, index: &IndexSnapshot) -> Index {
         let mut fields: Vec<esql::Field> = index.fields.iter().map(|field| field.esql()).collect();
         fields.sort_by(|a, b| a.name.cmp(&b.name));
-        let mode = if index.name.starts_with(LOOKUP_PREFIX) {
+        let mode = if index.is_lookup {
             IndexMode::Lookup
         } else {
             IndexMode::Standard
@@ -131,6 +131,11 @@ impl Pattern {
 }
 
 /// `*` stands for any characters.
+/// `*` stands for any letters.
+pub fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    like(pattern, name)
+}
+
 fn like(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

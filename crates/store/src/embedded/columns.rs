@@ -1,12 +1,12 @@
 //! Columns while they grow: values flat, and how many each row has.
 //!
-//! Only the types that dynamic mapping gives: boolean, long, double, date, keyword, text.
+//! Every type that a mapping may have: see [`super::definition`].
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, StringArray,
-    TimestampMillisecondArray,
+    ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array,
+    ListArray, StringArray, TimestampMillisecondArray, TimestampNanosecondArray, UInt64Array,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::Field as ArrowField;
@@ -17,8 +17,11 @@ use esql::DataType;
 pub enum Scalar {
     Bool(bool),
     Int(i64),
+    Unsigned(u64),
     Double(f64),
     Text(String),
+    /// Of addresses and versions, in the engine's own form.
+    Bytes(Vec<u8>),
 }
 
 impl Scalar {
@@ -29,6 +32,8 @@ impl Scalar {
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
             (Self::Double(a), Self::Double(b)) => a.total_cmp(b),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Unsigned(a), Self::Unsigned(b)) => a.cmp(b),
+            (Self::Bytes(a), Self::Bytes(b)) => a.cmp(b),
             _ => std::cmp::Ordering::Equal,
         }
     }
@@ -57,8 +62,12 @@ impl Column {
     pub fn new(data_type: DataType) -> Self {
         let flat = match data_type {
             DataType::Boolean => Flat::Bool(Vec::new()),
-            DataType::Long | DataType::Date => Flat::Int(Vec::new()),
-            DataType::Double => Flat::Double(Vec::new()),
+            DataType::Long
+            | DataType::Integer
+            | DataType::UnsignedLong
+            | DataType::Date
+            | DataType::DateNanos => Flat::Int(Vec::new()),
+            DataType::Double | DataType::DenseVector => Flat::Double(Vec::new()),
             _ => Flat::Bytes {
                 bytes: Vec::new(),
                 ends: vec![0],
@@ -68,7 +77,7 @@ impl Column {
             data_type,
             flat,
             counts: Vec::new(),
-            several: false,
+            several: data_type == DataType::DenseVector,
         }
     }
 
@@ -77,9 +86,15 @@ impl Column {
         match (&mut self.flat, value) {
             (Flat::Bool(values), Scalar::Bool(value)) => values.push(*value),
             (Flat::Int(values), Scalar::Int(value)) => values.push(*value),
+            // The bits: `array` takes them for what they are.
+            (Flat::Int(values), Scalar::Unsigned(value)) => values.push(*value as i64),
             (Flat::Double(values), Scalar::Double(value)) => values.push(*value),
             (Flat::Bytes { bytes, ends }, Scalar::Text(text)) => {
                 bytes.extend_from_slice(text.as_bytes());
+                ends.push(bytes.len() as i32);
+            }
+            (Flat::Bytes { bytes, ends }, Scalar::Bytes(value)) => {
+                bytes.extend_from_slice(value);
                 ends.push(bytes.len() as i32);
             }
             // `document::coerce` gives each column its own kind of value only.
@@ -110,8 +125,11 @@ impl Column {
     fn finish_list(self) -> ArrayRef {
         let offsets = OffsetBuffer::from_lengths(self.counts.iter().map(|&count| count as usize));
         let nulls = NullBuffer::from_iter(self.counts.iter().map(|&count| count > 0));
-        let item = Arc::new(ArrowField::new_list_field(self.data_type.arrow(), false));
         let values = array(self.data_type, self.flat, None);
+        let item = Arc::new(ArrowField::new_list_field(
+            values.data_type().clone(),
+            false,
+        ));
         Arc::new(ListArray::new(item, offsets, values, Some(nulls)))
     }
 
@@ -152,15 +170,34 @@ impl Column {
 fn array(data_type: DataType, flat: Flat, nulls: Option<NullBuffer>) -> ArrayRef {
     match flat {
         Flat::Bool(values) => Arc::new(BooleanArray::new(values.into(), nulls)),
+        Flat::Double(values) if data_type == DataType::DenseVector => {
+            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+            Arc::new(Float32Array::new(values.into(), nulls))
+        }
         Flat::Double(values) => Arc::new(Float64Array::new(values.into(), nulls)),
         Flat::Int(values) => match data_type {
             DataType::Date => Arc::new(TimestampMillisecondArray::new(values.into(), nulls)),
+            DataType::DateNanos => Arc::new(TimestampNanosecondArray::new(values.into(), nulls)),
+            DataType::Integer => {
+                // `document::coerce` lets through what fits only.
+                let values: Vec<i32> = values.into_iter().map(|value| value as i32).collect();
+                Arc::new(Int32Array::new(values.into(), nulls))
+            }
+            DataType::UnsignedLong => {
+                let values: Vec<u64> = values.into_iter().map(|value| value as u64).collect();
+                Arc::new(UInt64Array::new(values.into(), nulls))
+            }
             _ => Arc::new(Int64Array::new(values.into(), nulls)),
         },
         Flat::Bytes { bytes, ends } => {
             let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
             let bytes = Buffer::from_vec(bytes);
-            Arc::new(StringArray::new(offsets, bytes, nulls))
+            match data_type {
+                DataType::Ip | DataType::Version => {
+                    Arc::new(BinaryArray::new(offsets, bytes, nulls))
+                }
+                _ => Arc::new(StringArray::new(offsets, bytes, nulls)),
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::engine::has_parameters;
 use crate::error::Error;
 
 /// How long a statement waits for another process's lock.
@@ -34,8 +35,12 @@ CREATE TABLE IF NOT EXISTS tokens(
   id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, json TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS fields(
   index_name TEXT NOT NULL, name TEXT NOT NULL, mapping TEXT NOT NULL, parent TEXT,
-  several INTEGER NOT NULL,
+  several INTEGER NOT NULL, parameters TEXT,
   PRIMARY KEY(index_name, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS indices(name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS templates(name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dropped(
+  index_name TEXT PRIMARY KEY, generation INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments(
   id INTEGER PRIMARY KEY AUTOINCREMENT, index_name TEXT NOT NULL, file TEXT NOT NULL UNIQUE,
   row_count INTEGER NOT NULL, bytes INTEGER NOT NULL, crc32 INTEGER NOT NULL,
@@ -64,6 +69,10 @@ impl Database {
             connection.execute_batch(SCHEMA)
         };
         prepare().map_err(|error| opening(path, &error))?;
+        // Folders from before fields had parameters.
+        if !has_parameters(&connection)? {
+            connection.execute_batch("ALTER TABLE fields ADD COLUMN parameters TEXT")?;
+        }
         Ok(Self::of(connection))
     }
 

@@ -1,10 +1,11 @@
 //! A document's leaves, each coerced to its field's type as Elasticsearch does it.
 
 use esql::DataType;
+use esql::functions::{ip, version};
 use serde_json::{Map, Value};
 
 use super::columns::Scalar;
-use super::mapping::{Family, KEYWORD_CHARS, Mapping};
+use super::mapping::{Choice, Family, Mapped, Mapping};
 use crate::indices::{Refusal, TIMESTAMP, TIMESTAMP_US};
 use crate::moment::{self, Moment};
 
@@ -113,7 +114,7 @@ impl Reader<'_> {
 
     fn value(&mut self, name: &str, value: Value, depth: usize) -> Result<(), Refusal> {
         match value {
-            Value::Null => Ok(()),
+            Value::Null => self.null(name),
             Value::Object(object) => self.object(name, object, depth + 1),
             Value::Array(items) => items
                 .into_iter()
@@ -122,49 +123,85 @@ impl Reader<'_> {
         }
     }
 
+    /// Nothing, unless the mapping says what it stands for.
+    fn null(&mut self, name: &str) -> Result<(), Refusal> {
+        let place = self.mapping.place(name);
+        let stands_for = place.and_then(|place| self.mapping.field(place).null_value().cloned());
+        match (place, stands_for) {
+            (Some(place), Some(value)) => self.put(place, value),
+            _ => Ok(()),
+        }
+    }
+
     fn leaf(&mut self, name: &str, value: Value) -> Result<(), Refusal> {
-        let place = match self.mapping.place(name) {
-            Some(place) => place,
-            None => match self.mapping.choose(name, &value) {
-                Some(mapping) => self.mapping.add(name, mapping).map_err(|reason| Refusal {
+        if let Some(place) = self.mapping.place(name) {
+            return self.put(place, value);
+        }
+        match self.mapping.choose(name, &value) {
+            None | Some(Choice::Ignored) => Ok(()),
+            Some(Choice::Strict) => Err(Refusal {
+                kind: "strict_dynamic_mapping_exception",
+                reason: format!(
+                    "mapping set to strict, dynamic introduction of [{name}] within [_doc] is not allowed"
+                ),
+            }),
+            Some(Choice::Fields(fields)) => {
+                let place = self.mapping.add(fields).map_err(|reason| Refusal {
                     kind: ILLEGAL,
                     reason,
-                })?,
-                None => return Ok(()),
-            },
-        };
-        let data_type = self.mapping.field(place).data_type;
-        if data_type == DataType::Date {
-            let moment = date(&value).ok_or_else(|| self.unfit(place, &value))?;
-            let ms = moment.ms().ok_or_else(|| self.unfit(place, &value))?;
-            if name == TIMESTAMP {
-                self.moment = Some(moment);
-                self.timestamps += 1;
+                })?;
+                self.put(place, value)
             }
-            self.leaves.push((place, Scalar::Int(ms)));
-            return Ok(());
         }
-        let value = match coerce(data_type, value) {
-            Ok(scalar) => scalar,
-            Err(value) => return Err(self.unfit(place, &value)),
+    }
+
+    /// A value for its field and for the field's sub-fields.
+    fn put(&mut self, place: usize, value: Value) -> Result<(), Refusal> {
+        for number in 0..self.mapping.subs(place).len() {
+            let sub = self.mapping.subs(place)[number];
+            self.put_alone(sub, value.clone())?;
+        }
+        self.put_alone(place, value)
+    }
+
+    fn put_alone(&mut self, place: usize, value: Value) -> Result<(), Refusal> {
+        let field = self.mapping.field(place);
+        let scalar = if field.data_type.is_date() {
+            self.date(place, value)
+        } else {
+            coerce(field, value)
         };
-        if data_type == DataType::Text
-            && let Scalar::Text(text) = &value
-            && text.chars().nth(KEYWORD_CHARS).is_none()
-            && let Some(sub) = self.keyword_of(name)
-        {
-            self.leaves.push((sub, value.clone()));
+        let field = self.mapping.field(place);
+        match scalar {
+            Ok(Scalar::Text(text))
+                if field
+                    .ignore_above()
+                    .is_some_and(|most| text.chars().nth(most).is_some()) => {}
+            Ok(scalar) => self.leaves.push((place, scalar)),
+            Err(_) if field.ignores_malformed() => {}
+            Err(value) => return Err(self.unfit(place, &value)),
         }
-        self.leaves.push((place, value));
         Ok(())
     }
 
-    fn keyword_of(&self, name: &str) -> Option<usize> {
-        if self.mapping.family != Family::Other {
-            return None;
+    fn date(&mut self, place: usize, value: Value) -> Result<Scalar, Value> {
+        let field = self.mapping.field(place);
+        let Some(moment) = date(field, &value) else {
+            return Err(value);
+        };
+        let number = if field.data_type == DataType::DateNanos {
+            i64::try_from(moment.ns).ok()
+        } else {
+            moment.ms()
+        };
+        let Some(number) = number else {
+            return Err(value);
+        };
+        if field.name == TIMESTAMP {
+            self.moment = Some(moment);
+            self.timestamps += 1;
         }
-        let place = self.mapping.place(&format!("{name}.keyword"))?;
-        self.mapping.field(place).parent.is_some().then_some(place)
+        Ok(Scalar::Int(number))
     }
 
     fn unfit(&self, place: usize, value: &Value) -> Refusal {
@@ -189,7 +226,7 @@ impl Reader<'_> {
             kind: PARSING,
             reason: format!("failed to parse: data stream timestamp field [@timestamp] {what}"),
         };
-        if self.mapping.family.is_data_stream() {
+        if self.mapping.is_data_stream() {
             match self.timestamps {
                 0 => return Err(wrong("is missing")),
                 1 => {}
@@ -210,7 +247,7 @@ impl Reader<'_> {
             Some(place) => place,
             None => self
                 .mapping
-                .add(TIMESTAMP_US, "long")
+                .add(vec![Mapped::new(TIMESTAMP_US, "long", None)])
                 .map_err(|reason| Refusal {
                     kind: ILLEGAL,
                     reason,
@@ -224,20 +261,23 @@ impl Reader<'_> {
     }
 }
 
-fn date(value: &Value) -> Option<Moment> {
+fn date(field: &Mapped, value: &Value) -> Option<Moment> {
     match value {
         Value::String(text) => moment::parse(text),
-        Value::Number(number) => match number.as_i64() {
-            Some(ms) => moment::from_ms(ms),
-            None => number.as_f64().and_then(|ms| moment::from_ms(ms as i64)),
-        },
+        Value::Number(number) => {
+            let factor = if field.counts_seconds() { 1_000 } else { 1 };
+            match number.as_i64() {
+                Some(count) => moment::from_ms(count.checked_mul(factor)?),
+                None => moment::from_ms((number.as_f64()? * factor as f64) as i64),
+            }
+        }
         _ => None,
     }
 }
 
 /// The value in its field's type; `Err` gives back one that doesn't fit.
-fn coerce(data_type: DataType, value: Value) -> Result<Scalar, Value> {
-    let scalar = match (data_type, &value) {
+fn coerce(field: &Mapped, value: Value) -> Result<Scalar, Value> {
+    let scalar = match (field.data_type, &value) {
         (DataType::Keyword | DataType::Text, Value::String(_)) => {
             // The common case keeps the document's own string.
             let Value::String(text) = value else {
@@ -252,27 +292,65 @@ fn coerce(data_type: DataType, value: Value) -> Result<Scalar, Value> {
             "false" | "" => Some(Scalar::Bool(false)),
             _ => None,
         },
-        (DataType::Double, Value::Number(number)) => number.as_f64().map(Scalar::Double),
-        (DataType::Double, Value::String(text)) => text
-            .trim()
-            .parse()
-            .ok()
-            .filter(|value: &f64| value.is_finite())
-            .map(Scalar::Double),
-        (DataType::Long, Value::Number(number)) => number
-            .as_i64()
-            .or_else(|| whole(number.as_f64()?))
-            .map(Scalar::Int),
-        (DataType::Long, Value::String(text)) => {
-            let text = text.trim();
-            text.parse()
-                .ok()
-                .or_else(|| whole(text.parse().ok()?))
-                .map(Scalar::Int)
+        (DataType::Double | DataType::DenseVector, value) => {
+            double(value).map(|number| Scalar::Double(narrowed(field, number)))
         }
+        (DataType::Long, value) => long(value).map(Scalar::Int),
+        (DataType::Integer, value) => {
+            let most = match field.mapping.as_str() {
+                "byte" => i64::from(i8::MAX),
+                "short" => i64::from(i16::MAX),
+                _ => i64::from(i32::MAX),
+            };
+            let fits = |number: &i64| (-most - 1..=most).contains(number);
+            long(value).filter(fits).map(Scalar::Int)
+        }
+        (DataType::UnsignedLong, value) => unsigned(value).map(Scalar::Unsigned),
+        (DataType::Ip, Value::String(text)) => {
+            let address = ip::parse(text.trim(), ip::LeadingZeros::Reject);
+            address.map(|address| Scalar::Bytes(address.to_vec()))
+        }
+        (DataType::Version, Value::String(text)) => Some(Scalar::Bytes(version::encode(text))),
         _ => None,
     };
     scalar.ok_or(value)
+}
+
+fn double(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.filter(|number: &f64| number.is_finite())
+}
+
+/// What is left of a number in the mapping's type.
+fn narrowed(field: &Mapped, number: f64) -> f64 {
+    match (field.mapping.as_str(), field.scaling_factor()) {
+        ("float" | "half_float", _) => f64::from(number as f32),
+        ("scaled_float", Some(factor)) if factor > 0.0 => (number * factor).round() / factor,
+        _ => number,
+    }
+}
+
+fn long(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
+        Value::String(text) => {
+            let text = text.trim();
+            text.parse().ok().or_else(|| whole(text.parse().ok()?))
+        }
+        _ => None,
+    }
+}
+
+fn unsigned(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
 }
 
 /// Elasticsearch cuts a fraction off where a whole number is wanted (`coerce`).
@@ -294,12 +372,13 @@ fn sort(mapping: &Mapping, leaves: &mut Leaves) {
     }
     leaves.sort_by(|(a, x), (b, y)| {
         a.cmp(b).then_with(|| match mapping.field(*a).data_type {
-            DataType::Text => std::cmp::Ordering::Equal,
+            DataType::Text | DataType::DenseVector => std::cmp::Ordering::Equal,
             _ => x.order(y),
         })
     });
     leaves.dedup_by(|(b, y), (a, x)| {
-        a == b && mapping.field(*a).data_type == DataType::Keyword && x == y
+        let set = [DataType::Keyword, DataType::Ip, DataType::Version];
+        a == b && set.contains(&mapping.field(*a).data_type) && x == y
     });
 }
 

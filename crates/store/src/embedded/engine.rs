@@ -6,14 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use arrow::record_batch::RecordBatch;
 use rusqlite::{Connection, params};
+use serde_json::Value;
 
-use super::Options;
 use super::database::Database;
+use super::definition::Definition;
 use super::folder::Folder;
 use super::mapping::{Mapped, Mapping};
 use super::memory::{IdKeys, Memory};
 use super::segment::{Segment, SegmentRow, column_of_ids};
+use super::template::{self, Template};
+use super::{Options, indices};
 use crate::error::Error;
+use crate::indices::LOOKUP_PREFIX;
 
 /// Indices of a store at most.
 pub const MAX_INDICES: usize = 1_000;
@@ -73,6 +77,7 @@ pub struct Engine {
     pub reading: bool,
     pub ids: IdKeys,
     mappings: RwLock<BTreeMap<String, Arc<Mutex<Mapping>>>>,
+    templates: RwLock<Vec<Template>>,
     state: RwLock<State>,
     health: Mutex<Health>,
     /// Held while rows are frozen, written and published.
@@ -93,6 +98,7 @@ impl Engine {
             reading,
             ids,
             mappings: RwLock::default(),
+            templates: RwLock::default(),
             state: RwLock::default(),
             health: Mutex::default(),
             flushing: Mutex::new(()),
@@ -144,8 +150,78 @@ impl Engine {
         }
         let mapping = mappings
             .entry(index.to_owned())
-            .or_insert_with(|| Arc::new(Mutex::new(Mapping::new(index, Vec::new()))));
+            .or_insert_with(|| Arc::new(Mutex::new(self.first_mapping(index))));
         Some(mapping.clone())
+    }
+
+    /// By the best template, else by the name's family.
+    fn first_mapping(&self, index: &str) -> Mapping {
+        let templates = self.templates();
+        let made = template::best(&templates, index).and_then(|template| {
+            // It was read when it was put: it can't be wrong now.
+            let definition = template.define(self.new_id(), indices::wall_ms()).ok()?;
+            let fields = definition.fields().ok()?;
+            Some(Mapping::defined(definition, fields, false))
+        });
+        made.unwrap_or_else(|| Mapping::new(index, Vec::new()))
+    }
+
+    pub fn templates(&self) -> RwLockReadGuard<'_, Vec<Template>> {
+        self.templates
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn templates_mut(&self) -> RwLockWriteGuard<'_, Vec<Template>> {
+        self.templates
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes an index as it is defined; the database has it first.
+    pub fn create(&self, index: &str, definition: Definition) -> Result<(), Error> {
+        let mut mappings = self
+            .mappings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.state().indices.contains_key(index) {
+            return Err(indices::exists(index));
+        }
+        if mappings.len() >= MAX_INDICES && !mappings.contains_key(index) {
+            return Err(Error::Refused(format!(
+                "the store has {MAX_INDICES} indices already, [{index}] can't be added"
+            )));
+        }
+        let mut mapping = Mapping::defined(definition.clone(), definition.fields()?, false);
+        self.database.with(|connection| {
+            let transaction = connection.transaction()?;
+            indices::save(&transaction, index, &definition)?;
+            for field in mapping.unsaved() {
+                save_field(&transaction, index, field)?;
+            }
+            Ok(transaction.commit()?)
+        })?;
+        mapping.all_saved();
+        mappings.insert(index.to_owned(), Arc::new(Mutex::new(mapping)));
+        self.state_mut()
+            .indices
+            .entry(index.to_owned())
+            .or_default();
+        Ok(())
+    }
+
+    /// Takes an index out of memory; whether there was one. Its segments go with their last
+    /// readers.
+    pub fn remove(&self, index: &str) -> bool {
+        let mut mappings = self
+            .mappings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        mappings.remove(index);
+        let removed = self.state_mut().indices.remove(index);
+        let segments = removed.as_ref().map_or(&[][..], |rows| &rows.segments);
+        segments.iter().for_each(|segment| segment.retire());
+        removed.is_some()
     }
 
     pub fn mapping(&self, index: &str) -> Option<Arc<Mutex<Mapping>>> {
@@ -162,6 +238,16 @@ impl Engine {
         mappings.insert(index.to_owned(), mapping);
     }
 
+    /// An index that the database has with its definition.
+    pub fn put_defined(&self, index: &str, definition: Definition, fields: Vec<Mapped>) {
+        let mut mappings = self
+            .mappings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mapping = Mapping::defined(definition, fields, true);
+        mappings.insert(index.to_owned(), Arc::new(Mutex::new(mapping)));
+    }
+
     /// Writes what the mappings of these indices have learned.
     pub fn save_mappings<'a>(
         &self,
@@ -172,11 +258,14 @@ impl Engine {
                 continue;
             };
             let mut mapping = lock(&mapping);
-            if mapping.unsaved().next().is_none() {
+            if mapping.unsaved().next().is_none() && mapping.unsaved_definition().is_none() {
                 continue;
             }
             self.database.with(|connection| {
                 let transaction = connection.transaction()?;
+                if let Some(definition) = mapping.unsaved_definition() {
+                    indices::save(&transaction, index, definition)?;
+                }
                 for field in mapping.unsaved() {
                     save_field(&transaction, index, field)?;
                 }
@@ -265,27 +354,51 @@ pub fn lock(mapping: &Mutex<Mapping>) -> MutexGuard<'_, Mapping> {
 fn save_field(connection: &Connection, index: &str, field: &Mapped) -> Result<(), Error> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO fields(index_name, name, mapping, parent, several) \
-             VALUES(?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO fields(index_name, name, mapping, parent, several, parameters) \
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![
             index,
             field.name,
             field.mapping,
             field.parent,
-            field.several
+            field.several,
+            Value::Object(field.parameters.clone()).to_string()
         ])?;
     Ok(())
 }
 
+pub fn has_parameters(connection: &Connection) -> Result<bool, Error> {
+    let count: i64 = connection.query_row(
+        "SELECT COUNT(*) FROM pragma_table_info('fields') WHERE name = 'parameters'",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(count > 0)
+}
+
 /// Every index's fields as they are stored.
 pub fn load_fields(connection: &Connection) -> Result<BTreeMap<String, Vec<Mapped>>, Error> {
-    let mut statement = connection
-        .prepare_cached("SELECT index_name, name, mapping, parent, several FROM fields")?;
+    // An older folder that is only read lacks the column.
+    let parameters = match has_parameters(connection)? {
+        true => "parameters",
+        false => "NULL",
+    };
+    let mut statement = connection.prepare(&format!(
+        "SELECT index_name, name, mapping, parent, several, {parameters} FROM fields"
+    ))?;
     let rows = statement.query_map([], |row| {
         let (name, mapping): (String, String) = (row.get(1)?, row.get(2)?);
         let parent: Option<String> = row.get(3)?;
-        let mut field = Mapped::new(&name, &mapping, parent.as_deref());
+        let given: Option<String> = row.get(5)?;
+        let given = given.and_then(|json| serde_json::from_str(&json).ok());
+        let mut field = match (&parent, &given) {
+            (Some(parent), None) => Mapped::keyword_of(parent),
+            _ => Mapped::new(&name, &mapping, parent.as_deref()),
+        };
+        if let Some(given) = given {
+            field.parameters = given;
+        }
         field.several = row.get(4)?;
         Ok((row.get::<_, String>(0)?, field))
     })?;
@@ -320,6 +433,8 @@ pub fn load_segments(connection: &Connection) -> Result<Vec<SegmentRow>, Error> 
 #[derive(Debug, Clone)]
 pub struct IndexSnapshot {
     pub name: String,
+    /// `LOOKUP JOIN` may name it.
+    pub is_lookup: bool,
     pub fields: Vec<Mapped>,
     pub batches: Vec<RecordBatch>,
     pub segments: Vec<Arc<Segment>>,
@@ -343,13 +458,19 @@ impl Engine {
         };
         // The mapping is read after the rows: it has every field that they have.
         rows.into_iter()
-            .map(|(name, batches, segments)| IndexSnapshot {
-                fields: self
-                    .mapping(&name)
-                    .map_or_else(Vec::new, |mapping| lock(&mapping).fields().to_vec()),
-                name,
-                batches,
-                segments,
+            .map(|(name, batches, segments)| {
+                let mapping = self.mapping(&name);
+                let mapping = mapping.as_ref().map(|mapping| lock(mapping));
+                let defined = mapping
+                    .as_ref()
+                    .and_then(|mapping| mapping.definition().map(|known| known.is_lookup()));
+                IndexSnapshot {
+                    is_lookup: defined.unwrap_or(name.starts_with(LOOKUP_PREFIX)),
+                    fields: mapping.map_or_else(Vec::new, |mapping| mapping.fields().to_vec()),
+                    name,
+                    batches,
+                    segments,
+                }
             })
             .collect()
     }

@@ -1,13 +1,16 @@
 //! From documents to columns: before anything is stored.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType as Arrow, Field, Schema};
 
+use esql::DataType;
+
 use super::columns::Column;
 use super::document::{self, Leaves};
+use super::engine::{Engine, lock};
 use super::mapping::Mapping;
 use super::segment::ID;
 use crate::indices::Refusal;
@@ -36,15 +39,27 @@ pub struct Prepared {
     pub index: String,
     pub candidates: Vec<Candidate>,
     pub batch: RecordBatch,
+    /// By which the documents were read.
+    pub mapping: Arc<Mutex<Mapping>>,
+}
+
+impl Prepared {
+    /// The index is still the one whose mapping the documents were read by.
+    pub fn is_current(&self, engine: &Engine) -> bool {
+        let now = engine.mapping(&self.index);
+        now.is_some_and(|mapping| Arc::ptr_eq(&mapping, &self.mapping))
+    }
 }
 
 /// Reads the documents of one index. Refused ones are told by place.
 pub fn prepare(
     index: &str,
-    mapping: &mut Mapping,
+    shared: &Arc<Mutex<Mapping>>,
     documents: Vec<(usize, Document)>,
     mut new_id: impl FnMut() -> String,
 ) -> (Prepared, Vec<(usize, Refusal)>) {
+    let mut guard = lock(shared);
+    let mapping = &mut *guard;
     let mut columns: HashMap<usize, Column> = HashMap::new();
     let mut candidates = Vec::with_capacity(documents.len());
     let mut refusals = Vec::new();
@@ -52,8 +67,9 @@ pub fn prepare(
     for (place, document) in documents {
         let given = document.id.is_some();
         let id = document.id.unwrap_or_else(&mut new_id);
-        let outcome =
-            check_id(&id).and_then(|()| document::read(mapping, &id, document.source, &mut leaves));
+        let outcome = check_id(&id)
+            .and_then(|()| check_operation(mapping, document.operation, given))
+            .and_then(|()| document::read(mapping, &id, document.source, &mut leaves));
         if let Err(refusal) = outcome {
             refusals.push((place, refusal));
             continue;
@@ -77,8 +93,21 @@ pub fn prepare(
         index: index.to_owned(),
         candidates,
         batch,
+        mapping: shared.clone(),
     };
     (prepared, refusals)
+}
+
+/// Documents of a data stream are never replaced.
+fn check_operation(mapping: &Mapping, operation: Operation, given: bool) -> Result<(), Refusal> {
+    if operation == Operation::Index && given && mapping.is_data_stream() {
+        return Err(Refusal {
+            kind: "illegal_argument_exception",
+            reason: "only write ops with an op_type of create are allowed in data streams"
+                .to_owned(),
+        });
+    }
+    Ok(())
 }
 
 fn check_id(id: &str) -> Result<(), Refusal> {
@@ -113,7 +142,8 @@ fn assemble(
     columns.sort_by_key(|(place, _)| *place);
     for (place, column) in columns {
         let array = column.finish(rows);
-        if matches!(array.data_type(), Arrow::List(_)) {
+        let is_vector = mapping.field(place).data_type == DataType::DenseVector;
+        if matches!(array.data_type(), Arrow::List(_)) && !is_vector {
             mapping.mark_several(place);
         }
         fields.push(Field::new(

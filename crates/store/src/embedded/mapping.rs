@@ -7,11 +7,13 @@
 //! and a string that looks like a date is one, as in Elasticsearch without a template.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::datatypes::DataType as Arrow;
 use esql::{DataType, Field};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::definition::{self, Definition, Dynamic, Kind};
 use crate::indices::TIMESTAMP;
 use crate::moment;
 
@@ -90,6 +92,8 @@ pub struct Mapped {
     pub mapping: String,
     pub data_type: DataType,
     pub parent: Option<String>,
+    /// What else the mapping says of it, such as `ignore_above`.
+    pub parameters: Map<String, Value>,
     /// Some document has several values of it: its column is a list from then on.
     pub several: bool,
 }
@@ -101,8 +105,46 @@ impl Mapped {
             mapping: mapping.to_owned(),
             data_type: DataType::from_mapping(mapping).unwrap_or(DataType::Unsupported),
             parent: parent.map(str::to_owned),
+            parameters: Map::new(),
             several: false,
         }
+    }
+
+    /// The `.keyword` that a string has without a mapping.
+    pub fn keyword_of(parent: &str) -> Self {
+        let mut field = Self::new(&format!("{parent}.keyword"), "keyword", Some(parent));
+        let parameters = &mut field.parameters;
+        parameters.insert("ignore_above".to_owned(), KEYWORD_CHARS.into());
+        field
+    }
+
+    /// Characters of the longest value that is kept.
+    pub fn ignore_above(&self) -> Option<usize> {
+        let chars = self.parameters.get("ignore_above")?.as_u64()?;
+        usize::try_from(chars).ok()
+    }
+
+    /// A value that doesn't fit is left out, and its document is stored.
+    pub fn ignores_malformed(&self) -> bool {
+        self.parameters.get("ignore_malformed") == Some(&Value::Bool(true))
+    }
+
+    /// What a null stands for.
+    pub fn null_value(&self) -> Option<&Value> {
+        self.parameters.get("null_value")
+    }
+
+    /// Numbers are seconds, not milliseconds.
+    pub fn counts_seconds(&self) -> bool {
+        let format = self.parameters.get("format").and_then(Value::as_str);
+        format.is_some_and(|format| {
+            format.contains("epoch_second") && !format.contains("epoch_millis")
+        })
+    }
+
+    /// Steps of one, for `scaled_float`.
+    pub fn scaling_factor(&self) -> Option<f64> {
+        self.parameters.get("scaling_factor")?.as_f64()
     }
 
     /// As the engine wants it.
@@ -117,7 +159,7 @@ impl Mapped {
 
     /// The type of its column.
     pub fn arrow(&self) -> Arrow {
-        if self.several {
+        if self.several && self.data_type != DataType::DenseVector {
             self.data_type.arrow_list()
         } else {
             self.data_type.arrow()
@@ -125,12 +167,28 @@ impl Mapped {
     }
 }
 
+/// What becomes of a field that is seen for the first time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Choice {
+    /// It is kept; sub-fields behind the field.
+    Fields(Vec<Mapped>),
+    /// Its value isn't kept.
+    Ignored,
+    /// The document is refused.
+    Strict,
+}
+
 /// The fields of one index.
 #[derive(Debug, Clone)]
 pub struct Mapping {
     pub family: Family,
+    /// Only of an index that was defined, or made from a template.
+    definition: Option<Arc<Definition>>,
+    definition_saved: bool,
     fields: Vec<Mapped>,
     by_name: HashMap<String, usize>,
+    /// By a field's place: its sub-fields.
+    subs: HashMap<usize, Vec<usize>>,
     /// Fields before this one are in the database.
     saved: usize,
     /// Fields among those that must be written again.
@@ -141,6 +199,9 @@ impl Mapping {
     pub fn new(index: &str, saved: Vec<Mapped>) -> Self {
         let mut mapping = Self {
             family: Family::of(index),
+            definition: None,
+            definition_saved: true,
+            subs: HashMap::new(),
             fields: Vec::new(),
             by_name: HashMap::new(),
             saved: saved.len(),
@@ -152,8 +213,44 @@ impl Mapping {
         mapping
     }
 
+    /// Of an index that is defined. `saved`: its definition and fields are in the database.
+    pub fn defined(definition: Definition, fields: Vec<Mapped>, saved: bool) -> Self {
+        let mut mapping = Self::new("", fields);
+        if !saved {
+            mapping.saved = 0;
+        }
+        mapping.family = Family::Other;
+        mapping.definition = Some(Arc::new(definition));
+        mapping.definition_saved = saved;
+        mapping
+    }
+
+    pub fn definition(&self) -> Option<&Arc<Definition>> {
+        self.definition.as_ref()
+    }
+
+    /// The definition, where the database hasn't got it.
+    pub fn unsaved_definition(&self) -> Option<&Arc<Definition>> {
+        self.definition().filter(|_| !self.definition_saved)
+    }
+
+    pub fn is_data_stream(&self) -> bool {
+        match &self.definition {
+            Some(definition) => definition.kind == Kind::DataStream,
+            None => self.family.is_data_stream(),
+        }
+    }
+
+    pub fn subs(&self, place: usize) -> &[usize] {
+        self.subs.get(&place).map_or(&[], Vec::as_slice)
+    }
+
     fn put(&mut self, field: Mapped) -> usize {
         let place = self.fields.len();
+        let parent = field.parent.as_ref().and_then(|name| self.place(name));
+        if let Some(parent) = parent {
+            self.subs.entry(parent).or_default().push(place);
+        }
         self.by_name.insert(field.name.clone(), place);
         self.fields.push(field);
         place
@@ -171,35 +268,72 @@ impl Mapping {
         self.fields.len()
     }
 
-    /// The type that a field not yet here would get from this value.
-    pub fn choose(&self, name: &str, value: &Value) -> Option<&'static str> {
-        self.family.template(name, value)
+    /// What a field not yet here becomes with this value. `None`: the value has no type (null).
+    pub fn choose(&self, name: &str, value: &Value) -> Option<Choice> {
+        let plain = |kind: &str| {
+            let mut fields = vec![Mapped::new(name, kind, None)];
+            if self.family == Family::Other && kind == "text" {
+                fields.push(Mapped::keyword_of(name));
+            }
+            Choice::Fields(fields)
+        };
+        let kind = self.family.template(name, value)?;
+        let Some(definition) = &self.definition else {
+            return Some(plain(kind));
+        };
+        match definition.dynamic(name) {
+            Dynamic::False => return Some(Choice::Ignored),
+            Dynamic::Strict => return Some(Choice::Strict),
+            Dynamic::True => {}
+        }
+        let matched = if kind == "text" { "string" } else { kind };
+        let Some(mapping) = definition.dynamic_template(name, matched) else {
+            return Some(plain(kind));
+        };
+        let wanted = mapping["type"].as_str().unwrap_or(kind);
+        let mut fields = Vec::new();
+        // A rule that names what the store can't keep leaves the field as it would be without it.
+        let made = definition::field(name, wanted, None, &mapping).and_then(|field| {
+            fields.push(field);
+            definition::subs(name, &mapping, &mut fields)
+        });
+        Some(match made {
+            Ok(()) => Choice::Fields(fields),
+            Err(_) => plain(kind),
+        })
     }
 
-    /// Adds a field, and its `.keyword` where the index is of no family; gives its place.
+    /// Adds a field and its sub-fields; gives the field's place.
     /// `Err`: the text of Elasticsearch's refusal.
-    pub fn add(&mut self, name: &str, mapping: &str) -> Result<usize, String> {
-        let sub =
-            (self.family == Family::Other && mapping == "text").then(|| format!("{name}.keyword"));
-        let sub = sub.filter(|sub| !self.by_name.contains_key(sub));
-        let wanted = 1 + usize::from(sub.is_some());
-        if self.fields.len() + wanted > MAX_FIELDS {
+    pub fn add(&mut self, mut fields: Vec<Mapped>) -> Result<usize, String> {
+        fields.retain(|field| !self.by_name.contains_key(&field.name));
+        let wanted = fields.len();
+        let limit = match &self.definition {
+            Some(definition) => definition.max_fields(),
+            None => MAX_FIELDS,
+        };
+        if self.fields.len() + wanted > limit {
             return Err(format!(
-                "Limit of total fields [{MAX_FIELDS}] has been exceeded while adding new fields [{wanted}]"
+                "Limit of total fields [{limit}] has been exceeded while adding new fields [{wanted}]"
             ));
         }
-        let place = self.put(Mapped::new(name, mapping, None));
-        if let Some(sub) = sub {
-            self.put(Mapped::new(&sub, "keyword", Some(name)));
+        let place = self.fields.len();
+        for field in fields {
+            self.put(field);
         }
         Ok(place)
     }
 
     /// Takes back fields of a document that was refused.
     pub fn truncate(&mut self, len: usize) {
-        for field in self.fields.drain(len.max(self.saved)..) {
+        let len = len.max(self.saved);
+        for field in self.fields.drain(len..) {
             self.by_name.remove(&field.name);
         }
+        self.subs.retain(|place, subs| {
+            subs.retain(|sub| *sub < len);
+            *place < len && !subs.is_empty()
+        });
     }
 
     /// From now on the field's column is a list.
@@ -219,6 +353,7 @@ impl Mapping {
     }
 
     pub fn all_saved(&mut self) {
+        self.definition_saved = true;
         self.saved = self.fields.len();
         self.changed.clear();
     }

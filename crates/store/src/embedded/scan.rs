@@ -17,6 +17,7 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
@@ -267,6 +268,7 @@ struct SegmentScan {
     partitions: Vec<Vec<Unit>>,
     wanted: Option<Wanted>,
     properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl SegmentScan {
@@ -282,6 +284,7 @@ impl SegmentScan {
             partitions,
             wanted,
             properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
         }
     }
 }
@@ -324,12 +327,22 @@ impl ExecutionPlan for SegmentScan {
         Ok(TreeNodeRecursion::Continue)
     }
 
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let units = self.partitions.get(partition).cloned().unwrap_or_default();
         let (schema, wanted) = (self.schema.clone(), self.wanted.clone());
         let batches = units
             .into_iter()
             .flat_map(move |unit| Reading::new(unit, &schema, wanted.as_ref()));
+        let read = BaselineMetrics::new(&self.metrics, partition);
+        let batches = batches.inspect(move |batch| {
+            if let Ok(batch) = batch {
+                read.record_output(batch.num_rows());
+            }
+        });
         let stream = futures::stream::iter(batches);
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             self.schema.clone(),

@@ -8,6 +8,7 @@ use super::damage;
 use super::database::meta;
 use super::engine::{Engine, load_fields, load_segments, lock};
 use super::flush::LOG_FROM;
+use super::indices;
 use super::log::{self, Log, Rows};
 use super::segment::Segment;
 use crate::error::{Error, at};
@@ -17,6 +18,8 @@ struct Known {
     segments: Vec<super::segment::SegmentRow>,
     replaced: HashMap<i64, HashSet<String>>,
     log_from: u64,
+    /// Deleted indices: what older generations of the log hold of them counts no more.
+    dropped: HashMap<String, u64>,
 }
 
 /// Fills the engine from its folder. Where it is not for reading only, mends what a crash left
@@ -29,7 +32,7 @@ pub fn load(engine: &Arc<Engine>) -> Result<Option<Log>, Error> {
     list_segments(engine, &known)?;
     sweep(&engine.folder.segments(), &known)?;
     log::cut(&engine.folder.log(), known.log_from)?;
-    let last = replay(engine, known.log_from)?;
+    let last = replay(engine, &known)?;
     let options = &engine.options;
     let next = last.map_or(known.log_from, |last| last + 1).max(1);
     Log::start(
@@ -44,7 +47,7 @@ pub fn load(engine: &Arc<Engine>) -> Result<Option<Log>, Error> {
 /// Reads a folder that another process may be writing to. Where rows went from log to segments
 /// meanwhile, nothing of what was read counts: the caller tries again.
 fn beside(engine: &Arc<Engine>, known: &Known) -> Result<(), Error> {
-    let outcome = list_segments(engine, known).and_then(|()| replay(engine, known.log_from));
+    let outcome = list_segments(engine, known).and_then(|()| replay(engine, known));
     let now = engine.database.with(|connection| {
         let log_from = meta(connection, LOG_FROM)?;
         Ok((log_from, load_segments(connection)?))
@@ -62,7 +65,14 @@ fn beside(engine: &Arc<Engine>, known: &Known) -> Result<(), Error> {
 fn known(engine: &Engine) -> Result<Known, Error> {
     engine.database.with(|connection| {
         let transaction = connection.transaction()?;
-        for (index, fields) in load_fields(&transaction)? {
+        let mut fields = load_fields(&transaction)?;
+        for (index, definition) in indices::load(&transaction)? {
+            let fields = fields.remove(&index).unwrap_or_default();
+            engine.put_defined(&index, definition, fields);
+            engine.state_mut().indices.entry(index).or_default();
+        }
+        *engine.templates_mut() = indices::load_templates(&transaction)?;
+        for (index, fields) in fields {
             engine.put_mapping(&index, fields);
             // An index stays known where retention has deleted all that it held.
             engine.state_mut().indices.entry(index).or_default();
@@ -82,6 +92,7 @@ fn known(engine: &Engine) -> Result<Known, Error> {
             .unwrap_or(0);
         Ok(Known {
             segments: load_segments(&transaction)?,
+            dropped: indices::load_dropped(&transaction)?.into_iter().collect(),
             replaced,
             log_from,
         })
@@ -133,7 +144,8 @@ fn sweep(folder: &Path, known: &Known) -> Result<(), Error> {
 }
 
 /// Reads every generation from `from` on into memory; gives the last one's number.
-fn replay(engine: &Arc<Engine>, from: u64) -> Result<Option<u64>, Error> {
+fn replay(engine: &Arc<Engine>, known: &Known) -> Result<Option<u64>, Error> {
+    let from = known.log_from;
     let mut generations = log::generations(&engine.folder.log())?;
     generations.retain(|(number, _)| *number >= from);
     let newest = generations.last().map(|(number, _)| *number);
@@ -147,7 +159,11 @@ fn replay(engine: &Arc<Engine>, from: u64) -> Result<Option<u64>, Error> {
         if replay.is_empty() && !engine.reading {
             std::fs::remove_file(path).map_err(|error| at(path, "can't be deleted", &error))?;
         }
-        for batch in replay.batches {
+        for mut batch in replay.batches {
+            batch.retain(|rows| {
+                let dropped = known.dropped.get(&rows.index);
+                dropped.is_none_or(|generation| number >= generation)
+            });
             again(engine, batch)?;
         }
     }
@@ -201,6 +217,7 @@ fn again(engine: &Arc<Engine>, batch: Vec<Rows>) -> Result<(), Error> {
                 let place = mapping.place(field.name());
                 if let (Some(place), arrow::datatypes::DataType::List(_)) =
                     (place, field.data_type())
+                    && mapping.field(place).data_type != esql::DataType::DenseVector
                 {
                     mapping.mark_several(place);
                 }

@@ -12,7 +12,7 @@ use super::Embedded;
 use super::catalog::{Pattern, Snapshot};
 use super::database::blocking;
 use super::document::PARSING;
-use super::engine::{Engine, MAX_INDICES, lock};
+use super::engine::{Engine, MAX_INDICES};
 use super::intake::{self, MAX_TEXT_BYTES, Prepared};
 use super::knowledge::put_services;
 use super::writer::{Command, Placed, ended};
@@ -65,6 +65,7 @@ impl Telemetry for Embedded {
             .skip(damaged)
             .cloned()
             .collect::<Vec<_>>();
+        answer.is_partial |= !met.is_empty();
         answer.warnings.extend(
             met.into_iter()
                 .map(|what| format!("the answer lacks documents: {what}")),
@@ -204,8 +205,7 @@ fn prepare(engine: &Arc<Engine>, by_index: ByIndex) -> Result<(Vec<Prepared>, Pl
             }));
             continue;
         };
-        let (prepared, refusals) =
-            intake::prepare(&index, &mut lock(&mapping), documents, || engine.new_id());
+        let (prepared, refusals) = intake::prepare(&index, &mapping, documents, || engine.new_id());
         refused.extend(
             refusals
                 .into_iter()

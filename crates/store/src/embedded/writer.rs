@@ -10,6 +10,7 @@ use arrow::compute::filter_record_batch;
 use tokio::sync::{mpsc, oneshot};
 
 use super::engine::Engine;
+use super::indices;
 use super::intake::Prepared;
 use super::log::{self, Log, Rows};
 use crate::error::Error;
@@ -37,6 +38,8 @@ pub enum Command {
     },
     /// Freezes what is in memory and begins a new generation of the log; gives its number.
     Freeze { answer: Answer<u64> },
+    /// Deletes an index; whether there was one.
+    Drop { index: String, answer: Answer<bool> },
 }
 
 /// The way to the thread; it ends when this is dropped.
@@ -94,6 +97,10 @@ fn run(engine: &Engine, mut log: Log, mut receiver: mpsc::Receiver<Command>) {
                     std::mem::take(&mut group).commit(engine, &mut log);
                     let _ = answer.send(freeze(engine, &mut log));
                 }
+                Command::Drop { index, answer } => {
+                    std::mem::take(&mut group).commit(engine, &mut log);
+                    let _ = answer.send(drop_index(engine, &mut log, &index));
+                }
             }
             if group.bytes.len() < GROUP_BYTES {
                 next = receiver.try_recv().ok();
@@ -115,6 +122,20 @@ fn freeze(engine: &Engine, log: &mut Log) -> Result<u64, Error> {
     Ok(log.generation())
 }
 
+/// What comes of an index of this name from here on is in a new generation of the log: a replay
+/// knows it from what is deleted now.
+fn drop_index(engine: &Engine, log: &mut Log, index: &str) -> Result<bool, Error> {
+    if !engine.state().indices.contains_key(index) {
+        return Ok(false);
+    }
+    log.rotate()?;
+    let generation = log.generation();
+    engine
+        .database
+        .with(|connection| indices::forget(connection, index, generation))?;
+    Ok(engine.remove(index))
+}
+
 /// Batches that are written and synced together.
 #[derive(Default)]
 struct Group {
@@ -132,6 +153,13 @@ impl Group {
         let mut results = Vec::new();
         let mut admitted = Vec::new();
         let mut keys: Vec<(String, Vec<u128>)> = Vec::new();
+        if let Some(gone) = batches.iter().find(|prepared| !prepared.is_current(engine)) {
+            let _ = answer.send(Err(Error::Unavailable(format!(
+                "index [{}] was deleted or made anew meanwhile; nothing of the batch was stored, send it again",
+                gone.index
+            ))));
+            return;
+        }
         for prepared in batches {
             let pending = self.pending.entry(prepared.index.clone()).or_default();
             match settle(engine, pending, &prepared, &mut results) {

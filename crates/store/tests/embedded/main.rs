@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 mod disk;
 mod folder;
+mod indices;
 mod journal;
 mod rows;
 mod segments;
