@@ -108,12 +108,23 @@ impl Executor {
         if incident.status.is_over() {
             return Ok(());
         }
+        self.follow(&incident, state, recovery, says).await
+    }
+
+    /// What comes of a judgement.
+    async fn follow(
+        &self,
+        incident: &Incident,
+        state: &ProposalState,
+        recovery: Recovery,
+        says: String,
+    ) -> Result<(), Error> {
         match recovery {
             Recovery::Recovered => {
                 self.record(&incident.id, Event::Mitigated { says }).await?;
             }
             Recovery::Worse | Recovery::NoEffect => {
-                self.offer_undo(&incident, state).await?;
+                self.offer_undo(incident, state).await?;
             }
             Recovery::Unknown => {
                 let reason = format!("whether {} helped can't be told: {says}", state.proposal.id);
