@@ -12,6 +12,7 @@ mod indices;
 mod intake;
 mod notices;
 mod runs;
+mod searches;
 mod server;
 mod sessions;
 mod story;

@@ -1,5 +1,6 @@
 //! `POST /_query` and `/_query/async`: Elasticsearch's request and response.
 
+pub mod apart;
 pub mod asynchronous;
 mod form;
 pub mod turns;
@@ -77,7 +78,9 @@ async fn evaluate(gateway: &Gateway, body: &Body) -> Result<Answer, Refusal> {
     let _turn = gateway.queries.turns.take().await?;
     let mut request = body.request.clone();
     request.limits = LIMITS;
-    Ok(gateway.casework.telemetry().query(&request).await?)
+    let gateway = gateway.clone();
+    let query = async move { gateway.casework.telemetry().query(&request).await };
+    Ok(apart::apart(query).await??)
 }
 
 /// How an answer is printed.
