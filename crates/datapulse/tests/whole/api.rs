@@ -257,6 +257,13 @@ async fn pages_stand_under_their_policy() {
             .contains("frame-ancestors 'none'")
     );
     assert_eq!(ui.header("x-content-type-options"), "nosniff");
+    let picture = server.bare(Method::GET, "/some-picture.png");
+    let picture = Answer::of(picture.header("sec-fetch-dest", "image")).await;
+    assert_eq!(
+        picture.status,
+        StatusCode::OK,
+        "no index is asked for by a page"
+    );
     let document = Answer::of(server.bare(Method::GET, "/openapi.json"))
         .await
         .body;

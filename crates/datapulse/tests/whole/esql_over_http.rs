@@ -164,20 +164,27 @@ async fn memory_has_a_limit() {
     let server = Server::start(&place);
     let list = numbers(1_000);
     for query in [
-        // A hundred million bytes of groups, and an answer that is too long to be sent.
+        // Groups of a gigabyte; last, an answer that is too long to be sent.
         format!(
             "ROW a = [{list}], b = [{list}] | MV_EXPAND a | MV_EXPAND b | EVAL g = CONCAT(REPEAT(\"x\", 1000), a::string, \"-\", b::string) | STATS n = COUNT(*) BY g | STATS MAX(n)"
+        ),
+        // A column of a gigabyte.
+        format!(
+            "ROW a = [{list}] | MV_EXPAND a | EVAL s = CONCAT(REPEAT(\"x\", 1000000), a::string) | STATS MAX(LENGTH(s))"
         ),
         format!(
             "ROW a = [{list}] | MV_EXPAND a | EVAL g = CONCAT(REPEAT(\"x\", 300000), a::string)"
         ),
     ] {
         let answer = ask(&server, "/_query", &json!({ "query": query })).await;
-        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{answer}");
-        assert_eq!(
-            answer.body["error"]["type"], "circuit_breaking_exception",
-            "{answer}"
-        );
+        let start: String = query
+            .chars()
+            .filter(|c| c.is_alphabetic())
+            .take(80)
+            .collect();
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{start}");
+        let kind = &answer.body["error"]["type"];
+        assert_eq!(kind, "circuit_breaking_exception", "{start}");
         let reason = answer.body["error"]["reason"].as_str().unwrap_or_default();
         assert!(reason.starts_with("[esql] Data too large"), "{reason}");
     }
@@ -194,34 +201,22 @@ async fn a_client_that_goes_away_ends_its_query() {
     let places =
         gateway::intake::query::turns::MAX_AT_ONCE + gateway::intake::query::turns::MAX_WAITING;
     let body = endless();
-    let clients: Vec<_> = (0..places)
-        .map(|_| {
-            let request = server
-                .bare(Method::POST, "/_query")
-                .bearer_auth(&server.token);
-            tokio::spawn(request.json(&body).send())
-        })
-        .collect();
-    let one_more = json!({ "query": "ROW a = 1" });
-    let mut rejected = None;
-    for _ in 0..200 {
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..=places {
         let request = server
             .bare(Method::POST, "/_query")
-            .bearer_auth(&server.token)
-            .json(&one_more);
-        let request = request.timeout(Duration::from_millis(300));
-        if let Ok(response) = request.send().await
-            && response.status() == StatusCode::TOO_MANY_REQUESTS
-        {
-            rejected = Some(response);
-            break;
-        }
+            .bearer_auth(&server.token);
+        clients.spawn(request.json(&body).send());
     }
-    let rejected = rejected.expect("the places are taken");
+    // All have a place but one.
+    let rejected = clients.join_next().await.expect("a client");
+    let rejected = rejected.expect("ends").expect("an answer");
+    assert_eq!(rejected.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(rejected.headers()["retry-after"], "1");
     let body: Value = rejected.json().await.expect("JSON");
     assert_eq!(body["error"]["type"], "es_rejected_execution_exception");
-    clients.iter().for_each(tokio::task::JoinHandle::abort);
+    clients.abort_all();
+    let one_more = json!({ "query": "ROW a = 1" });
     let mut answered = false;
     for _ in 0..100 {
         let answer = ask(&server, "/_query", &one_more).await;

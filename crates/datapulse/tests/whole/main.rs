@@ -13,6 +13,7 @@ mod indices;
 mod intake;
 mod notices;
 mod runs;
+mod searches;
 mod server;
 mod sessions;
 mod story;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType as Arrow, Field};
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{Result, exec_err, resources_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
@@ -58,6 +58,18 @@ const GIVE_ONE: [&str; 34] = [
 /// Functions that give several values even for one.
 const GIVE_SEVERAL: [&str; 4] = ["split", "mv_append", "mv_zip", "mv_union"];
 
+/// Functions whose value may be much larger than all that they are given, up to a mebibyte.
+const GROWING: [&str; 4] = ["repeat", "space", "replace", "mv_concat"];
+/// Rows of those that are evaluated at once.
+const GROWING_ROWS: usize = 128;
+/// Bytes of repeated constants that are made at once.
+const PART_BYTES: usize = 64 << 20;
+/// Bytes of one column of one batch. The pool of memory counts what operators keep; what a
+/// function makes is bounded here.
+const MAX_COLUMN_BYTES: usize = 128 << 20;
+/// Values of one column of lists: functions on them need several times their size.
+const MAX_COLUMN_VALUES: usize = 1 << 20;
+
 /// A call of one of our functions, as it stands in a query.
 pub struct EsqlCall {
     name: String,
@@ -99,6 +111,57 @@ impl EsqlCall {
             warnings: shared.warnings.clone(),
             signature: any_arguments(Volatility::Immutable),
         }
+    }
+}
+
+impl EsqlCall {
+    /// Rows that are evaluated at once: all of them, unless the values may be large.
+    fn step(&self, arguments: &[ColumnarValue], rows: usize) -> usize {
+        let all = rows.max(1);
+        if GROWING.contains(&self.name.as_str()) {
+            return all.min(GROWING_ROWS);
+        }
+        // A constant is repeated for each row.
+        let constant: usize = arguments
+            .iter()
+            .map(|argument| match argument {
+                ColumnarValue::Scalar(value) => value.size(),
+                ColumnarValue::Array(_) => 0,
+            })
+            .sum();
+        all.min((PART_BYTES / constant.max(1)).max(1))
+    }
+
+    /// The values of some rows.
+    fn part(
+        &self,
+        arguments: &[ColumnarValue],
+        first: usize,
+        rows: usize,
+        wanted: &Arrow,
+    ) -> Result<ArrayRef> {
+        let mut columns = Vec::with_capacity(arguments.len());
+        for (argument, data_type) in arguments.iter().zip(&self.arguments) {
+            let values = match argument {
+                ColumnarValue::Array(values) if values.len() == rows => values.clone(),
+                ColumnarValue::Array(values) => values.slice(first, rows),
+                ColumnarValue::Scalar(value) => value.to_array_of_size(rows)?,
+            };
+            columns.push(Column {
+                data_type: *data_type,
+                values,
+            });
+        }
+        let call = Call {
+            text: &self.text,
+            span: self.span,
+            warnings: &self.warnings,
+            now_ms: self.now_ms,
+            result: self.result,
+            rows,
+        };
+        let column = self.function.evaluate(&call, &columns);
+        fitted(&column.values, wanted, rows)
     }
 }
 
@@ -162,29 +225,52 @@ impl ScalarUDFImpl for EsqlCall {
                 .iter()
                 .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { arguments.number_rows };
-        let mut columns = Vec::with_capacity(arguments.args.len());
-        for (argument, data_type) in arguments.args.iter().zip(&self.arguments) {
-            columns.push(Column {
-                data_type: *data_type,
-                values: argument.to_array(rows)?,
-            });
+        let wanted = arguments.return_field.data_type();
+        let step = self.step(&arguments.args, rows);
+        let mut parts: Vec<ArrayRef> = Vec::new();
+        let (mut bytes, mut values) = (0, 0);
+        for first in (0..rows.max(1)).step_by(step) {
+            let part = self.part(&arguments.args, first, step.min(rows - first), wanted)?;
+            values += values_of(&part);
+            if values > MAX_COLUMN_VALUES {
+                return resources_err!(
+                    "the lists of [{}] have more than {MAX_COLUMN_VALUES} values",
+                    self.text
+                );
+            }
+            bytes += part.to_data().get_slice_memory_size().unwrap_or(0);
+            if bytes > MAX_COLUMN_BYTES {
+                return resources_err!(
+                    "the values of [{}] have more than {MAX_COLUMN_BYTES} bytes",
+                    self.text
+                );
+            }
+            parts.push(part);
         }
-        let call = Call {
-            text: &self.text,
-            span: self.span,
-            warnings: &self.warnings,
-            now_ms: self.now_ms,
-            result: self.result,
-            rows,
+        let values = match parts.as_slice() {
+            [whole] => whole.clone(),
+            parts => {
+                let views: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+                arrow::compute::concat(&views)?
+            }
         };
-        let column = self.function.evaluate(&call, &columns);
-        let values = fitted(&column.values, arguments.return_field.data_type(), rows)?;
         if constant {
             let value = datafusion::common::ScalarValue::try_from_array(&values, 0)?;
             return Ok(ColumnarValue::Scalar(value));
         }
         Ok(ColumnarValue::Array(values))
     }
+}
+
+/// How many values the rows of a list have together.
+fn values_of(column: &ArrayRef) -> usize {
+    let Some(list) = column.as_list_opt::<i32>() else {
+        return 0;
+    };
+    let offsets = list.value_offsets();
+    let (first, last) = (offsets.first(), offsets.last());
+    last.zip(first)
+        .map_or(0, |(last, first)| (last - first) as usize)
 }
 
 /// The same values in the layout that was promised.

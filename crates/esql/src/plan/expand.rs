@@ -30,6 +30,8 @@ use futures::{Stream, StreamExt};
 /// Rows of a piece at most, and bytes that they should have together.
 const PIECE_ROWS: usize = 8_192;
 const PIECE_BYTES: usize = 8 << 20;
+/// Pieces after which others have their turn.
+const TURN_PIECES: u32 = 8;
 
 /// Puts [`Expand`] in the place of DataFusion's operator.
 #[derive(Debug)]
@@ -129,6 +131,7 @@ impl ExecutionPlan for Expand {
             schema: self.schema.clone(),
             column: self.column,
             pending: None,
+            given: 0,
         };
         Ok(Box::pin(cooperative(pieces)))
     }
@@ -139,6 +142,8 @@ struct Pieces {
     schema: SchemaRef,
     column: usize,
     pending: Option<Pending>,
+    /// Pieces since others had their turn.
+    given: u32,
 }
 
 /// A batch of which some rows were given.
@@ -255,16 +260,22 @@ impl Stream for Pieces {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let pieces = self.as_mut().get_mut();
         loop {
-            let (column, schema) = (self.column, self.schema.clone());
-            if let Some(pending) = &mut self.pending {
-                if let Some(piece) = pending.next(column, &schema) {
+            if let Some(pending) = &mut pieces.pending {
+                if pieces.given == TURN_PIECES {
+                    pieces.given = 0;
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                if let Some(piece) = pending.next(pieces.column, &pieces.schema) {
+                    pieces.given += 1;
                     return Poll::Ready(Some(piece));
                 }
-                self.pending = None;
+                pieces.pending = None;
             }
-            match ready!(self.input.poll_next_unpin(context)) {
-                Some(Ok(batch)) => self.pending = Some(Pending::new(batch, column)),
+            match ready!(pieces.input.poll_next_unpin(context)) {
+                Some(Ok(batch)) => pieces.pending = Some(Pending::new(batch, pieces.column)),
                 other => return Poll::Ready(other),
             }
         }

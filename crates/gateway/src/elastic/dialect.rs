@@ -16,6 +16,8 @@ use crate::problem::Problem;
 const PRODUCT: HeaderName = HeaderName::from_static("x-elastic-product");
 const ELASTICSEARCH: HeaderValue = HeaderValue::from_static("Elasticsearch");
 
+const FOR: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
 /// Bytes of an answer of which parts can be wanted.
 const MAX_FILTERED: usize = 256 << 20;
 /// Bytes of a problem that becomes Elasticsearch's.
@@ -42,17 +44,20 @@ pub async fn dialect(request: Request, next: Next) -> Response {
 
 /// Browsers that look for a page get the UI: its own paths and index names share a place.
 pub async fn or_page(request: Request, next: Next) -> Response {
-    let wants_page = request
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"));
-    let path = request.uri().path().trim_start_matches('/');
-    if request.method().is_safe() && (wants_page || page::is_file(path)) {
+    if request.method().is_safe() && is_for_page(&request) {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         return varying(page::ui(method, uri).await);
     }
     varying(next.run(request).await)
+}
+
+fn is_for_page(request: &Request) -> bool {
+    let says = |name: &HeaderName| request.headers().get(name)?.to_str().ok();
+    let wants_page = says(&header::ACCEPT).is_some_and(|accept| accept.contains("text/html"));
+    // A browser says what it fetches for: an image or a style, but nothing for a script's call.
+    let for_page = says(&FOR).is_some_and(|what| what != "empty");
+    let path = request.uri().path().trim_start_matches('/');
+    wants_page || for_page || page::is_file(path)
 }
 
 /// What lies between may keep an answer only for those who accept the same.

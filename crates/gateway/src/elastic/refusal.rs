@@ -17,7 +17,7 @@ pub struct Refusal {
     pub kind: String,
     pub reason: String,
     /// What else stands beside type and reason, such as the index.
-    pub more: Map<String, Value>,
+    pub more: Box<Map<String, Value>>,
 }
 
 impl Refusal {
@@ -26,7 +26,7 @@ impl Refusal {
             status,
             kind: kind.to_owned(),
             reason: reason.into(),
-            more: Map::new(),
+            more: Box::default(),
         }
     }
 
@@ -64,7 +64,7 @@ impl Refusal {
         let mut cause = Map::new();
         cause.insert("type".to_owned(), self.kind.clone().into());
         cause.insert("reason".to_owned(), self.reason.clone().into());
-        cause.extend(self.more.clone());
+        cause.extend(self.more.as_ref().clone());
         cause
     }
 }

@@ -9,6 +9,7 @@ mod sorting;
 mod source;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
@@ -23,6 +24,7 @@ use super::indices::{Shown, Which, embedded, named, object, shards};
 use super::refusal::Refusal;
 use crate::intake::Came;
 use crate::intake::query::LIMITS;
+use crate::intake::query::apart::apart;
 use crate::state::Gateway;
 
 /// Hits that are reached by `from` and `size` (`index.max_result_window`).
@@ -114,7 +116,7 @@ pub async fn count_of(
 
 /// What a search is over: some indices at one moment, and the documents that its query finds.
 pub struct Over {
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     names: Vec<String>,
     /// By name; `None`: the indices disagree.
     fields: BTreeMap<String, Field>,
@@ -149,7 +151,7 @@ impl Over {
         }
         let names = indices.iter().map(|index| index.name.clone()).collect();
         Ok(Self {
-            snapshot: embedded(gateway)?.snapshot(),
+            snapshot: Arc::new(embedded(gateway)?.snapshot()),
             names,
             fields,
             query,
@@ -197,7 +199,9 @@ impl Over {
                 ..LIMITS
             },
         };
-        Ok(Some(esql::run(&request, &self.snapshot).await?))
+        let snapshot = self.snapshot.clone();
+        let query = async move { esql::run(&request, snapshot.as_ref()).await };
+        Ok(Some(apart(query).await??))
     }
 
     pub async fn count(&self) -> Result<u64, Refusal> {

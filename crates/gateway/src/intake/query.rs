@@ -1,5 +1,6 @@
 //! `POST /_query` and `/_query/async`: Elasticsearch's request and response.
 
+pub mod apart;
 pub mod asynchronous;
 mod form;
 pub mod turns;
@@ -77,8 +78,9 @@ async fn evaluate(gateway: &Gateway, body: &Body) -> Result<Answer, Refusal> {
     let _turn = gateway.queries.turns.take().await?;
     let mut request = body.request.clone();
     request.limits = LIMITS;
-    let asked = gateway.casework.telemetry().query(&request).await;
-    asked.map_err(|error| match error {
+    let gateway = gateway.clone();
+    let query = async move { gateway.casework.telemetry().query(&request).await };
+    apart::apart(query).await?.map_err(|error| match error {
         // Nobody has too much to do: the cluster behind us isn't there.
         store::Error::Unavailable(reason) => Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,

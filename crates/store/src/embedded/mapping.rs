@@ -187,8 +187,8 @@ pub struct Mapping {
     definition_saved: bool,
     fields: Vec<Mapped>,
     by_name: HashMap<String, usize>,
-    /// By a field's place: its sub-fields.
-    subs: HashMap<usize, Vec<usize>>,
+    /// By a field's place: the places of its sub-fields.
+    subs: Vec<Vec<usize>>,
     /// Fields before this one are in the database.
     saved: usize,
     /// Fields among those that must be written again.
@@ -201,7 +201,7 @@ impl Mapping {
             family: Family::of(index),
             definition: None,
             definition_saved: true,
-            subs: HashMap::new(),
+            subs: Vec::new(),
             fields: Vec::new(),
             by_name: HashMap::new(),
             saved: saved.len(),
@@ -242,16 +242,17 @@ impl Mapping {
     }
 
     pub fn subs(&self, place: usize) -> &[usize] {
-        self.subs.get(&place).map_or(&[], Vec::as_slice)
+        &self.subs[place]
     }
 
     fn put(&mut self, field: Mapped) -> usize {
         let place = self.fields.len();
         let parent = field.parent.as_ref().and_then(|name| self.place(name));
         if let Some(parent) = parent {
-            self.subs.entry(parent).or_default().push(place);
+            self.subs[parent].push(place);
         }
         self.by_name.insert(field.name.clone(), place);
+        self.subs.push(Vec::new());
         self.fields.push(field);
         place
     }
@@ -330,10 +331,10 @@ impl Mapping {
         for field in self.fields.drain(len..) {
             self.by_name.remove(&field.name);
         }
-        self.subs.retain(|place, subs| {
+        self.subs.truncate(len);
+        for subs in &mut self.subs {
             subs.retain(|sub| *sub < len);
-            *place < len && !subs.is_empty()
-        });
+        }
     }
 
     /// From now on the field's column is a list.

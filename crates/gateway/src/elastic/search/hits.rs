@@ -18,7 +18,7 @@ pub async fn find(over: &Over, asked: &Asked) -> Result<Value, Refusal> {
         .as_ref()
         .is_some_and(|query| query.get("match_all").is_none());
     let by_score = asked.sort.iter().any(|key| key.is_score());
-    let scored = has_query && (asked.sort.is_empty() || by_score) || by_score;
+    let scored = by_score || has_query && asked.sort.is_empty();
     let mut hits = Vec::new();
     let mut max_score = Value::Null;
     if asked.size > 0 {
