@@ -168,9 +168,9 @@ impl Sentinel {
         }
         let profiles = learned.profiles.clone();
         let topology = self.topology().await?;
-        let idle = self.idle(&seen, &profiles);
+        let about = self.about(&seen, &profiles);
         let troubles = self
-            .watch(&mut state.numbers, tick, window, &idle, &topology)
+            .watch(&mut state.numbers, tick, window, &about, &topology)
             .await?;
         let due = self.due(state, &seen, deviating, &troubles);
         self.place_all(tick, window, due, &seen, &profiles, &topology, &mut ticked)
