@@ -13,7 +13,8 @@ const FORGOTTEN_MS: i64 = 24 * 3_600_000;
 /// Remembers, by service, its last looks and at which of them a signal deviated.
 ///
 /// Only a tick that brought something new of a service is a look at it: a document that stays in
-/// the window for five ticks is one observation, not five.
+/// the window for five ticks is one observation, not five. A tick that brings the first news of a
+/// service after a while looks as often as there are documents.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     looks: BTreeMap<String, VecDeque<Look>>,
@@ -27,12 +28,12 @@ struct Look {
 }
 
 impl Memory {
-    /// Notes one tick with all services that it brought something new of, and all that deviated;
-    /// a tick that was noted before changes nothing.
+    /// Notes one tick with all services that it brought something new of, and for how many looks
+    /// that is, and all that deviated; a tick that was noted before changes nothing.
     pub fn note(
         &mut self,
         tick: Timestamp,
-        fresh: &BTreeSet<String>,
+        fresh: &BTreeMap<String, usize>,
         deviated: &[(String, Signal)],
         of: usize,
     ) {
@@ -43,24 +44,23 @@ impl Memory {
         let remembered = |look: &Look| tick.ms() - look.at.ms() <= FORGOTTEN_MS;
         self.looks
             .retain(|_, looks| looks.back().is_some_and(remembered));
-        for service in fresh {
+        for (service, times) in fresh {
             if self.looks.len() >= MAX_REMEMBERED && !self.looks.contains_key(service) {
                 continue;
             }
             let looks = self.looks.entry(service.clone()).or_default();
-            looks.push_back(Look {
+            let look = Look {
                 at: tick,
                 deviated: BTreeSet::new(),
-            });
+            };
+            looks.extend(std::iter::repeat_n(look, (*times).min(of)));
             while looks.len() > of {
                 looks.pop_front();
             }
         }
         for (service, signal) in deviated {
-            let looks = self.looks.get_mut(service);
-            if let Some(look) = looks.and_then(VecDeque::back_mut)
-                && look.at == tick
-            {
+            let looks = self.looks.get_mut(service).into_iter().flatten();
+            for look in looks.filter(|look| look.at == tick) {
                 look.deviated.insert(*signal);
             }
         }
@@ -86,7 +86,7 @@ mod tests {
     const RATE: Signal = Signal::ErrorRate;
 
     fn note(memory: &mut Memory, tick: i64, fresh: bool, deviates: bool) {
-        let services = BTreeSet::from_iter(fresh.then(|| "a".to_owned()));
+        let services = BTreeMap::from_iter(fresh.then(|| ("a".to_owned(), 1)));
         let deviated = Vec::from_iter(deviates.then(|| ("a".to_owned(), RATE)));
         memory.note(Timestamp(tick), &services, &deviated, 3);
     }
@@ -102,6 +102,15 @@ mod tests {
         assert_eq!(memory.count("a", RATE).0, 2);
         note(&mut memory, 4, true, false);
         assert_eq!(memory.count("a", RATE), (1, Some(Timestamp(3))));
+    }
+
+    #[test]
+    fn what_comes_at_once_is_as_many_looks_as_it_has_documents() {
+        let mut memory = Memory::default();
+        let fresh = BTreeMap::from([("a".to_owned(), 40)]);
+        let deviated = [("a".to_owned(), RATE)];
+        memory.note(Timestamp(1), &fresh, &deviated, 3);
+        assert_eq!(memory.count("a", RATE), (3, Some(Timestamp(1))));
     }
 
     #[test]

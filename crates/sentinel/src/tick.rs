@@ -133,10 +133,10 @@ impl Sentinel {
     /// `act` is false for ticks that are only looked at to remember what they showed.
     async fn tick(&self, state: &mut State, tick: Timestamp, act: bool) -> Result<Ticked, Error> {
         let window = self.window(tick);
-        if self.is_nothing_new(state, window).await? {
+        if act && self.is_nothing_new(state, window).await? {
             state
                 .memory
-                .note(tick, &BTreeSet::new(), &[], self.settings.of);
+                .note(tick, &BTreeMap::new(), &[], self.settings.of);
             return Ok(Ticked {
                 tick: Some(tick),
                 services: state.services,
@@ -154,7 +154,7 @@ impl Sentinel {
             .iter()
             .map(|(service, deviation)| (service.clone(), deviation.signal))
             .collect();
-        let fresh = fresh(&mut state.newest_of, &seen, &keys);
+        let fresh = fresh(&mut state.newest_of, &seen, &keys, window);
         state.memory.note(tick, &fresh, &keys, self.settings.of);
         state.services = seen.len();
         let mut ticked = Ticked {
@@ -168,9 +168,9 @@ impl Sentinel {
         }
         let profiles = learned.profiles.clone();
         let topology = self.topology().await?;
-        let idle = self.idle(&seen, &profiles);
+        let about = self.about(&seen, &profiles);
         let troubles = self
-            .watch(&mut state.numbers, tick, window, &idle, &topology)
+            .watch(&mut state.numbers, tick, window, &about, &topology)
             .await?;
         let due = self.due(state, &seen, deviating, &troubles);
         self.place_all(tick, window, due, &seen, &profiles, &topology, &mut ticked)
@@ -485,25 +485,34 @@ impl Sentinel {
     }
 }
 
-/// The services that this tick brought something new of: a document, or its lack.
+/// The services that this tick brought something new of, a document or its lack, and for how many
+/// looks that is: one, or as many as there are documents where those of the last look are past.
 fn fresh(
     known: &mut BTreeMap<String, Option<Timestamp>>,
     seen: &BTreeMap<String, Reading>,
     deviating: &[(String, Signal)],
-) -> BTreeSet<String> {
+    window: Window,
+) -> BTreeMap<String, usize> {
     let silent = deviating
         .iter()
         .filter(|(_, signal)| *signal == Signal::Silence);
-    let mut fresh: BTreeSet<String> = silent.map(|(service, _)| service.clone()).collect();
+    let mut fresh: BTreeMap<String, usize> =
+        silent.map(|(service, _)| (service.clone(), 1)).collect();
     for (service, reading) in seen {
-        if known.get(service) != Some(&reading.newest) {
-            fresh.insert(service.clone());
+        let before = known.get(service).copied().flatten();
+        if before.is_some() && before == reading.newest {
+            continue;
         }
+        let follows = before.is_some_and(|before| before >= window.from);
+        let looks = if follows { 1.0 } else { reading.documents };
+        fresh.insert(service.clone(), (looks as usize).max(1));
     }
-    *known = seen
-        .iter()
-        .map(|(service, reading)| (service.clone(), reading.newest))
-        .collect();
+    known.extend(
+        seen.iter()
+            .map(|(service, reading)| (service.clone(), reading.newest)),
+    );
+    let remembered = window.from.plus_ms(-(window.to.ms() - window.from.ms()));
+    known.retain(|_, newest| newest.is_some_and(|newest| newest >= remembered));
     fresh
 }
 

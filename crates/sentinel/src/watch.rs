@@ -56,6 +56,15 @@ pub struct Sample<'a> {
     pub value: f64,
 }
 
+/// What is known of services and fields beside their numbers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct About {
+    /// Services that had next to no requests: their rarely measured numbers say nothing.
+    pub idle: BTreeSet<String>,
+    /// Fields that count requests.
+    pub requests: BTreeSet<String>,
+}
+
 /// A number that left what was usual.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Piece {
@@ -146,33 +155,30 @@ impl Watch {
         }
     }
 
-    /// Looks at what came since the last tick. `idle` services had next to no requests: their
-    /// rarely measured numbers say nothing. Values must come in the order of their moments.
+    /// Looks at what came since the last tick. Values must come in the order of their moments.
     pub fn look(
         &mut self,
         tick: Timestamp,
         samples: &[Sample],
-        idle: &BTreeSet<String>,
+        about: &About,
         topology: &Topology,
     ) -> Vec<Trouble> {
         self.meet_peers();
+        let taken: BTreeSet<Key> = samples
+            .iter()
+            .filter_map(|sample| self.take(sample))
+            .collect();
         let mut furthest: BTreeMap<u32, f64> = BTreeMap::new();
-        for sample in samples {
-            let Some(key) = self.take(sample) else {
-                continue;
-            };
+        for key in taken {
             self.deviating.remove(&key);
-            let Some(series) = self.series.get(&key) else {
+            let Some(distance) = self.distance(key, about) else {
                 continue;
             };
-            let distance = series.deviation();
-            if distance == 0.0 || (idle.contains(sample.service) && series.is_lumpy()) {
-                continue;
-            }
             let strayed = furthest.entry(key.1).or_default();
             *strayed = strayed.max(distance.abs());
-            let line = self.line(key.1, series.known(), tick);
-            if distance.abs() > line {
+            let known = self.series.get(&key).map_or(0, Series::known);
+            let line = self.line(key.1, known, tick);
+            if distance.abs() > line && !self.is_load(key, distance, line, about) {
                 let deviating = Deviating {
                     at: tick,
                     distance,
@@ -185,6 +191,39 @@ impl Watch {
         self.deviating
             .retain(|_, deviating| tick.ms() - deviating.at.ms() < FRESH_MS);
         self.troubles(tick, topology)
+    }
+
+    /// How far a number strayed, in spreads; `None` where that says nothing.
+    fn distance(&self, (service, field): Key, about: &About) -> Option<f64> {
+        let series = self.series.get(&(service, field))?;
+        let idle = about.idle.contains(&self.services.of[service as usize]);
+        let distance = series.deviation();
+        (distance != 0.0 && !(idle && series.is_lumpy())).then_some(distance)
+    }
+
+    /// More requests are no trouble, and neither is what rose no more than they did.
+    fn is_load(&self, (service, field): Key, distance: f64, line: f64, about: &About) -> bool {
+        if distance < 0.0 {
+            return false;
+        }
+        let counts = |field: &String| self.fields.places.get(field).copied();
+        let mut requests = about.requests.iter().filter_map(counts);
+        if requests.clone().any(|of| of == field) {
+            return true;
+        }
+        let risen = requests.find_map(|of| {
+            let series = self.series.get(&(service, of))?;
+            let times = series.newest()? / series.usual()?.median;
+            (times.is_finite() && times > 1.0).then_some(times)
+        });
+        let of_it = risen.and_then(|times| {
+            let series = self.series.get(&(service, field))?;
+            let usual = series.usual()?;
+            let peers = self.peers.get(&field).copied().unwrap_or(0.0);
+            let high = usual.median + line * usual.scale(peers);
+            Some(series.newest()? / times <= high)
+        });
+        of_it.unwrap_or(false)
     }
 
     /// The newest value of one number, in the unit that it is judged in.

@@ -14,7 +14,7 @@ use crate::correlate::{Placement, Topology, place};
 use crate::detect::{BASELINE, Deviation, rule};
 use crate::reading::Reading;
 use crate::severity::severity;
-use crate::watch::{Piece, Sample, Trouble, Watch};
+use crate::watch::{About, Piece, Sample, Trouble, Watch};
 
 /// Fields whose means one query asks for; by name, the first ones.
 pub const MAX_FIELDS: usize = MAX_IDENTIFIERS;
@@ -60,26 +60,24 @@ impl Numbers {
 }
 
 impl Sentinel {
-    /// Services that had next to no requests. What counts documents for requests says nothing.
-    pub(super) fn idle(
-        &self,
-        seen: &BTreeMap<String, Reading>,
-        profiles: &[Profile],
-    ) -> BTreeSet<String> {
-        let stand_ins: BTreeSet<&String> = profiles
-            .iter()
-            .flat_map(|profile| &profile.requests)
-            .filter_map(|reading| reading.note.as_ref())
-            .collect();
+    /// Which services had next to no requests, and which fields count them. What counts documents
+    /// for requests says nothing.
+    pub(super) fn about(&self, seen: &BTreeMap<String, Reading>, profiles: &[Profile]) -> About {
+        let ways = || profiles.iter().flat_map(|profile| &profile.requests);
+        let stand_ins: BTreeSet<&String> = ways().filter_map(|way| way.note.as_ref()).collect();
         let is_idle = |reading: &&Reading| {
             let counted = !reading.notes.iter().any(|note| stand_ins.contains(note));
             let requests = reading.requests.filter(|_| counted);
             requests.is_some_and(|requests| requests < self.settings.min_requests)
         };
-        seen.values()
-            .filter(is_idle)
-            .map(|reading| reading.service.clone())
-            .collect()
+        About {
+            idle: seen
+                .values()
+                .filter(is_idle)
+                .map(|reading| reading.service.clone())
+                .collect(),
+            requests: ways().flat_map(|way| way.needs.clone()).collect(),
+        }
     }
 
     /// Reads what is new and looks at it.
@@ -88,7 +86,7 @@ impl Sentinel {
         numbers: &mut Numbers,
         tick: Timestamp,
         window: Window,
-        idle: &BTreeSet<String>,
+        about: &About,
         topology: &Topology,
     ) -> Result<Vec<Trouble>, Error> {
         let fields = self.numeric_fields().await?;
@@ -104,7 +102,7 @@ impl Sentinel {
             numbers.watch.learn(&samples);
             return Ok(Vec::new());
         }
-        Ok(numbers.watch.look(tick, &samples, idle, topology))
+        Ok(numbers.watch.look(tick, &samples, about, topology))
     }
 
     async fn numeric_fields(&self) -> Result<Vec<String>, Error> {
@@ -160,7 +158,7 @@ impl Sentinel {
     ) -> Result<(), Error> {
         for trouble in troubles.iter().filter(|trouble| !trouble.known) {
             let open = self.open_incidents().await?;
-            if let Some(known) = about(trouble, tick, &open, topology) {
+            if let Some(known) = known(trouble, tick, &open, topology) {
                 ticked.attached.push(known.id.clone());
                 continue;
             }
@@ -218,7 +216,7 @@ impl Sentinel {
 }
 
 /// The open incident that a trouble belongs to.
-fn about<'a>(
+fn known<'a>(
     trouble: &Trouble,
     tick: Timestamp,
     open: &'a [Incident],

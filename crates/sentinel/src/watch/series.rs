@@ -12,7 +12,7 @@ pub const LEAST: usize = 12;
 /// A deviation must show in this many of the last [`LOOKED_AT`] values.
 const NEEDED: usize = 2;
 const LOOKED_AT: usize = 3;
-/// A hole of so many usual steps ends what was seen before it.
+/// A hole of so many of the last steps ends what was seen before it.
 const MAX_HOLE: i64 = 5;
 /// Interquartile range of a normal distribution, in standard deviations.
 const IQR_PER_SIGMA: f64 = 1.349;
@@ -51,6 +51,8 @@ pub struct Series {
     usual: VecDeque<Point>,
     /// The values of `usual`, sorted.
     sorted: Vec<f64>,
+    /// How many of them are no whole numbers.
+    broken: usize,
     /// How unusual the last values were, in spreads, with their sign.
     distances: VecDeque<f64>,
     /// The last value as it was given: counters are judged by what they rose.
@@ -115,7 +117,7 @@ impl Series {
     }
 
     fn is_hole(&self, at: i64) -> bool {
-        let steps = self.usual.iter().zip(self.usual.iter().skip(1));
+        let steps = self.withheld.iter().zip(self.withheld.iter().skip(1));
         let longest = steps.map(|((a, _), (b, _))| b - a).max();
         match (self.last, longest) {
             (Some((last, _)), Some(longest)) => at - last > longest.saturating_mul(MAX_HOLE),
@@ -127,6 +129,7 @@ impl Series {
         self.withheld.clear();
         self.usual.clear();
         self.sorted.clear();
+        self.broken = 0;
         self.distances.clear();
     }
 
@@ -138,6 +141,7 @@ impl Series {
         if let Some((at, value)) = self.withheld.pop_front() {
             let place = self.sorted.partition_point(|known| *known < value);
             self.sorted.insert(place, value);
+            self.broken += usize::from(value.fract() != 0.0);
             self.usual.push_back((at, value));
         }
         if self.usual.len() > KEPT
@@ -145,6 +149,7 @@ impl Series {
         {
             let place = self.sorted.partition_point(|known| *known < old);
             self.sorted.remove(place);
+            self.broken -= usize::from(old.fract() != 0.0);
         }
     }
 
@@ -161,7 +166,7 @@ impl Series {
             spread: by_quartiles.max(by_range),
             lowest: *self.sorted.first()?,
             highest: *self.sorted.last()?,
-            counts: self.sorted.iter().all(|value| value.fract() == 0.0),
+            counts: self.broken == 0,
         })
     }
 

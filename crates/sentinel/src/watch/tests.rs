@@ -28,14 +28,10 @@ impl Fleet {
 
     /// A minute in which some numbers are so many times as high as usual.
     fn minute(&mut self, times: &[(&str, &str, f64)]) -> Vec<Trouble> {
-        self.minute_with(times, &BTreeSet::new())
+        self.minute_with(times, &About::default())
     }
 
-    fn minute_with(
-        &mut self,
-        times: &[(&str, &str, f64)],
-        idle: &BTreeSet<String>,
-    ) -> Vec<Trouble> {
+    fn minute_with(&mut self, times: &[(&str, &str, f64)], about: &About) -> Vec<Trouble> {
         self.minute += 1;
         let at = Timestamp(self.minute * MINUTE_MS);
         let mut samples = Vec::new();
@@ -56,7 +52,7 @@ impl Fleet {
             }
         }
         self.watch
-            .look(at.plus_ms(MINUTE_MS), &samples, idle, &self.topology)
+            .look(at.plus_ms(MINUTE_MS), &samples, about, &self.topology)
     }
 
     fn hour(&mut self) {
@@ -165,8 +161,11 @@ fn a_number_that_strays_somewhere_is_not_trusted_anywhere() {
 
 #[test]
 fn rarely_measured_numbers_of_idle_services_say_nothing() {
-    let idle = BTreeSet::from(["a".to_owned()]);
-    let seen = |idle: &BTreeSet<String>| {
+    let idle = About {
+        idle: BTreeSet::from(["a".to_owned()]),
+        ..About::default()
+    };
+    let seen = |about: &About| {
         let mut watch = Watch::default();
         let mut troubles = Vec::new();
         for minute in 1..=62 {
@@ -183,11 +182,40 @@ fn rarely_measured_numbers_of_idle_services_say_nothing() {
                 value,
             };
             let samples = [sample("x", x), sample("y", y)];
-            troubles = watch.look(at, &samples, idle, &Topology::default());
+            troubles = watch.look(at, &samples, about, &Topology::default());
         }
         troubles.len()
     };
-    assert_eq!((seen(&BTreeSet::new()), seen(&idle)), (1, 0));
+    assert_eq!((seen(&About::default()), seen(&idle)), (1, 0));
+}
+
+#[test]
+fn more_requests_are_no_trouble_and_neither_is_what_rises_with_them() {
+    let about = About {
+        requests: BTreeSet::from(["x".to_owned()]),
+        ..About::default()
+    };
+    let seen = |times: [f64; 3]| {
+        let mut fleet = Fleet::new(&[]);
+        fleet.hour();
+        let [x, y, z] = times;
+        let all = [("a", "x", x), ("a", "y", y), ("a", "z", z)];
+        fleet.minute_with(&all, &about);
+        let troubles = fleet.minute_with(&all, &about);
+        troubles
+            .iter()
+            .flat_map(named)
+            .map(|(_, field)| field)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(seen([9.0, 9.0, 9.0]), "");
+    assert_eq!(seen([9.0, 90.0, 50.0]), "y z", "more than requests did");
+    assert_eq!(
+        seen([0.05, 9.0, 1.0]),
+        "x y",
+        "requests that stay away are trouble"
+    );
 }
 
 #[test]
