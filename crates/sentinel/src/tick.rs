@@ -79,7 +79,7 @@ struct Due {
     since: Option<Timestamp>,
     profile: usize,
     /// Whether it is enough to open an incident: a learned line alone is not, numbers of the
-    /// same trouble must agree.
+    /// same trouble must agree, where the service reports any.
     opens: bool,
 }
 
@@ -300,7 +300,10 @@ impl Sentinel {
                     _ => reading.error_profile,
                 });
                 (count >= self.settings.needed).then(|| Due {
-                    opens: deviation.held_against != BASELINE || agreed.contains(service.as_str()),
+                    // Where there are only spans, there is nobody to agree.
+                    opens: deviation.held_against != BASELINE
+                        || agreed.contains(service.as_str())
+                        || !state.numbers.know(&service),
                     service,
                     deviation,
                     since,

@@ -233,6 +233,15 @@ impl Watch {
         self.series.get(&(*service, *field))?.newest()
     }
 
+    /// Whether the service reports any number at all.
+    pub fn knows(&self, service: &str) -> bool {
+        let place = self.services.places.get(service);
+        place.is_some_and(|&place| {
+            let of_service = (place, 0)..=(place, u32::MAX);
+            self.series.range(of_service).next().is_some()
+        })
+    }
+
     /// The time between two values, at nine of ten series at most. `None` before there are any.
     pub fn step_ms(&self) -> Option<i64> {
         let mut steps: Vec<i64> = self.series.values().filter_map(Series::step_ms).collect();

@@ -352,6 +352,40 @@ async fn two_hours_of_decoys_and_load_swings_open_no_incident() {
     assert!(opened.is_empty(), "{opened:?}");
 }
 
+/// Spans of a service that sends nothing else, one every two seconds.
+async fn spans(bench: &Bench, from_ms: i64, to_ms: i64, duration_us: i64) {
+    let span = |at: i64| Document {
+        index: "traces-application".to_owned(),
+        operation: Operation::Create,
+        id: None,
+        source: object(json!({
+            "@timestamp": Timestamp(at).to_string(), "service.name": "only-traced",
+            "trace.id": format!("{at:032x}"), "span.id": format!("{at:016x}"), "span.name": "GET /",
+            "span.kind": "server", "span.duration.us": duration_us + at % 7_000, "event.outcome": "success",
+        })),
+    };
+    let moments = (from_ms..to_ms).step_by(2_000);
+    bench.ingest(moments.map(span).collect()).await;
+}
+
+#[tokio::test]
+async fn a_service_that_only_sends_spans_is_found_by_its_learned_line() {
+    let mut bench = Bench::set(SEED, None, Naming::default()).await;
+    spans(&bench, START_MS - HISTORY_MS, START_MS, 20_000).await;
+    bench.pass(START_MS).await;
+    bench.sentinel.look().await.expect("a first look");
+    let step = bench.parts.sentinel.interval_ms;
+    while bench.incidents().await.is_empty() {
+        let now = bench.clock.now().ms();
+        assert!(now < START_MS + PATIENCE_MS, "nothing was noticed");
+        spans(&bench, now, now + step, 900_000).await;
+        bench.tick().await;
+    }
+    let incident = bench.incident().await;
+    assert_eq!(incident.service, "only-traced");
+    assert_eq!(incident.rule, "latency-p99");
+}
+
 #[tokio::test]
 async fn a_wrong_action_is_not_taken_for_a_repair_and_its_undo_is_offered() {
     let mut bench = Bench::set(SEED, Some(Fault::DbConnections), Naming::default()).await;

@@ -43,6 +43,11 @@ impl Numbers {
         self.watch.newest(service, field)
     }
 
+    /// Whether numbers could agree with what else is seen of a service.
+    pub(super) fn know(&self, service: &str) -> bool {
+        self.watch.knows(service)
+    }
+
     /// Where the next question begins.
     fn from(&self, to: Timestamp, interval_ms: i64) -> Timestamp {
         let Some(read_to) = self.read_to else {
