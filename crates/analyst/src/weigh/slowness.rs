@@ -37,7 +37,8 @@ pub fn slowness(requests: &Requests, late: &[bool]) -> (BTreeMap<String, Slownes
         let slowness = by_service.entry(service.to_owned()).or_default();
         slowness.own_s += change.added_s;
         let most = most.entry(service).or_default();
-        if change.added_s > *most {
+        // Told by its medians, which must have grown too: a few slow ones make a mean grow.
+        if change.added_s > *most && change.after_us > change.before_us {
             *most = change.added_s;
             let name = requests.kinds.name(*kind).to_owned();
             slowness.span = Some((name, change.before_us, change.after_us));
