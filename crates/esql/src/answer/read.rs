@@ -109,6 +109,8 @@ mod tests {
     fn what_was_read_is_printed_as_it_was() {
         let body = json!({
             "is_partial": false,
+            "documents_found": 5,
+            "values_loaded": 55,
             "columns": [
                 {"name": "@timestamp", "type": "date"},
                 {"name": "host.ip", "type": "ip"},
