@@ -179,8 +179,13 @@ async fn writers_and_a_deletion_at_once() {
     });
     let writers: Vec<_> = writers.collect();
     let mut deleted = 0;
-    for _ in 0..10 {
+    loop {
+        let over = writers.iter().all(tokio::task::JoinHandle::is_finished);
         deleted += u32::from(store.delete_index(INDEX).await.expect("answers"));
+        if over {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     for writer in writers {
         writer.await.expect("ends");
