@@ -32,13 +32,19 @@ pub struct Finding {
     pub evidence: Evidence,
 }
 
+/// A number is back when it lies beyond its learned line by no more than this share of how far it
+/// had strayed: a little beyond the line is where one number alone is no trouble.
+const BACK: f64 = 0.1;
+
 impl Finding {
-    /// Whether a value lies beyond the line, on the side on which the finding did.
+    /// Whether a value still lies beyond the line, on the side on which the finding did, by more
+    /// than a tenth of how far the finding was.
     pub fn is_beyond(&self, value: f64) -> bool {
+        let line = self.threshold + BACK * (self.observed - self.threshold);
         if self.observed < self.threshold {
-            value < self.threshold
+            value < line
         } else {
-            value > self.threshold
+            value > line
         }
     }
 }
