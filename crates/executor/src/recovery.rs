@@ -157,7 +157,8 @@ impl Counted {
 }
 
 /// Services that began to deviate only after the act: the target or its callers, which Sentinel
-/// attached to the incident since.
+/// attached to the incident since. What was seen in a window that reaches back before the act may
+/// be the old trouble on its way: its own windows after the act tell.
 pub fn new_trouble(
     incident: &Incident,
     finished: Timestamp,
@@ -175,7 +176,9 @@ pub fn new_trouble(
         .iter()
         .find(|finding| {
             let subject = (finding.subject.service.as_str(), finding.signal);
-            finding.since.is_some_and(|since| since > settled) && !known.contains(&subject)
+            finding.since.is_some_and(|since| since > settled)
+                && finding.window.from >= settled
+                && !known.contains(&subject)
         })
         .map(|finding| finding.subject.service.clone())
 }
