@@ -144,17 +144,7 @@ impl<'a> Analyzer<'a> {
         if !self.misuse.is_empty() {
             return Err(Error::Verification(self.misuse));
         }
-        let limits = self.outer.limits;
-        let limited = query
-            .commands
-            .iter()
-            .any(|command| matches!(command.kind, ast::CommandKind::Limit(_)));
-        let rows = if limited {
-            limits.max_rows
-        } else {
-            limits.default_rows
-        };
-        self.steps.push(Step::Limit(rows));
+        self.steps.push(Step::Limit(self.rows_of(query)));
         if let Some(Step::Source(source)) = self.steps.first_mut() {
             source.text_queries = std::mem::take(&mut self.queries);
         }
@@ -162,6 +152,20 @@ impl<'a> Analyzer<'a> {
             steps: self.steps,
             output: self.scope,
         })
+    }
+
+    /// Rows that a query, or a branch of one, gives at most.
+    fn rows_of(&self, query: &ast::Query) -> usize {
+        let limits = self.outer.limits;
+        let limited = query
+            .commands
+            .iter()
+            .any(|command| matches!(command.kind, ast::CommandKind::Limit(_)));
+        if limited {
+            limits.max_rows
+        } else {
+            limits.default_rows
+        }
     }
 
     fn text(&self, span: Span) -> &'a str {

@@ -92,8 +92,8 @@ pub enum Step {
 /// The same rows through several branches, one below the other.
 #[derive(Clone)]
 pub struct Fork {
-    /// Steps of each branch, and the columns that it gives.
-    pub branches: Vec<(Vec<Step>, Vec<String>)>,
+    /// Steps of each branch.
+    pub branches: Vec<Vec<Step>>,
     /// Of all branches together, `_fork` included.
     pub output: Vec<Attribute>,
 }

@@ -33,6 +33,17 @@ pub trait Telemetry: Send + Sync {
     async fn newest(&self, pattern: &str) -> Result<Option<Timestamp>, Error>;
 }
 
+/// Whether one call may bring that many documents.
+pub(crate) fn check_batch(documents: &[Document]) -> Result<(), Error> {
+    let count = documents.len();
+    if count <= MAX_BATCH {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "a batch of {count} documents is over the limit of {MAX_BATCH}; send smaller ones"
+    )))
+}
+
 /// One document to store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {

@@ -1,7 +1,7 @@
 //! `FORK`: each branch is analysed on the columns before it; `CHANGE_POINT`.
 
 use super::{Analyzer, Unresolved};
-use crate::ast::{self, CommandKind, NamePattern, Query, Span};
+use crate::ast::{self, NamePattern, Query, Span};
 use crate::datatype::DataType;
 use crate::plan::{Attribute, ChangePoint, Expr, Fork, SortKey, Step};
 
@@ -37,19 +37,10 @@ impl Analyzer<'_> {
                     return Err(Unresolved::Reported);
                 }
             }
-            let limited = query
-                .commands
-                .iter()
-                .any(|command| matches!(command.kind, CommandKind::Limit(_)));
-            let rows = match limited {
-                true => self.outer.limits.max_rows,
-                false => self.outer.limits.default_rows,
-            };
-            self.steps.push(Step::Limit(rows));
+            self.steps.push(Step::Limit(self.rows_of(query)));
             self.add(Attribute::computed(FORK_COLUMN, DataType::Keyword));
             self.gather(&mut output, span)?;
-            let names = self.scope.iter().map(|known| known.name.clone()).collect();
-            branches.push((std::mem::take(&mut self.steps), names));
+            branches.push(std::mem::take(&mut self.steps));
         }
         self.open_sort = super::OpenSort::default();
         self.steps = before;

@@ -14,7 +14,7 @@ use crate::analyzer::FORK_COLUMN;
 
 pub fn fork(input: &LogicalPlan, fork: &Fork, context: &Context) -> Result<LogicalPlan> {
     let mut plans = Vec::with_capacity(fork.branches.len());
-    for (steps, _) in &fork.branches {
+    for steps in &fork.branches {
         let mut plan = input.clone();
         for step in steps {
             plan = next(step, plan, context)?;

@@ -14,7 +14,7 @@ use super::question;
 use super::wait::{chance, pause};
 use crate::error::Error;
 use crate::indices::TIMESTAMP;
-use crate::telemetry::{Document, ItemResult, MAX_BATCH, Telemetry};
+use crate::telemetry::{Document, ItemResult, Telemetry, check_batch};
 
 /// Time for one `_bulk` request.
 const BULK: Duration = Duration::from_secs(60);
@@ -26,12 +26,7 @@ const MAX_SENT: u32 = 5;
 impl Telemetry for Elastic {
     async fn ingest(&self, documents: Vec<Document>) -> Result<Vec<ItemResult>, Error> {
         self.writable()?;
-        if documents.len() > MAX_BATCH {
-            return Err(Error::Refused(format!(
-                "a batch of {} documents is over the limit of {MAX_BATCH}; send smaller ones",
-                documents.len()
-            )));
-        }
+        check_batch(&documents)?;
         let (batch, mut number) = (batch_name()?, 0);
         let (items, mut placed) = bulk::prepare(documents, || {
             number += 1;

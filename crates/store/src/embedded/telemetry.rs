@@ -19,7 +19,7 @@ use super::writer::{Command, Placed, ended};
 use crate::error::Error;
 use crate::indices::{SERVICES, check_writable};
 use crate::knowledge::service;
-use crate::telemetry::{Document, ItemResult, MAX_BATCH, Telemetry};
+use crate::telemetry::{Document, ItemResult, Telemetry, check_batch};
 
 /// Documents of one index of a batch, by their place in it.
 type ByIndex = BTreeMap<String, Vec<(usize, Document)>>;
@@ -28,12 +28,7 @@ type ByIndex = BTreeMap<String, Vec<(usize, Document)>>;
 impl Telemetry for Embedded {
     async fn ingest(&self, documents: Vec<Document>) -> Result<Vec<ItemResult>, Error> {
         self.writable()?;
-        if documents.len() > MAX_BATCH {
-            return Err(Error::Refused(format!(
-                "a batch of {} documents is over the limit of {MAX_BATCH}; send smaller ones",
-                documents.len()
-            )));
-        }
+        check_batch(&documents)?;
         let count = documents.len();
         let mut placed = Placed::with_capacity(count);
         let mut by_index = sort_out(documents, &mut placed);
