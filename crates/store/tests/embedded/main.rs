@@ -1,5 +1,6 @@
 //! The embedded store's promises: what it keeps over restarts, crashes and damage.
 
+mod compact;
 mod conformance;
 mod crash;
 mod damage;
