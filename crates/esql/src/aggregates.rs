@@ -4,6 +4,7 @@
 
 pub mod distribution;
 pub mod fold;
+pub mod known;
 pub mod moments;
 pub mod numbers;
 pub mod ordered;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use serde_json::Value;
 
 use crate::datatype::DataType;
@@ -91,6 +92,12 @@ pub struct AnswerColumn {
 pub trait Catalog: Send + Sync {
     /// The indices that match one pattern (a name or wildcards), sorted by name; one snapshot.
     async fn indices(&self, pattern: &str) -> Result<Vec<Index>, Error>;
+
+    /// What the tables of these indices can do better than any: applied to physical plans before
+    /// DataFusion's own rules.
+    fn rules(&self) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+        Vec::new()
+    }
 }
 
 /// One index as the engine sees it.

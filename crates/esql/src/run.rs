@@ -30,6 +30,9 @@ use crate::plan::{Attribute, Plan, Step, expand};
 use crate::request::{Answer, AnswerColumn, Catalog, Limits, Request};
 use crate::warning::Warnings;
 
+/// The metric of a plan's leaf that gives rows which stand for documents: for how many.
+pub const DOCUMENTS: &str = "documents";
+
 /// Tasks that one query may be divided into: it shares the machine with others.
 const PARTITIONS: usize = 2;
 
@@ -60,7 +63,7 @@ async fn answer(request: &Request, catalog: &dyn Catalog) -> Result<Answer, Erro
     let warnings = Warnings::default();
     let sources = analyzer::resolve_sources(&query, catalog).await?;
     let plan = analyzed(request, &query, &sources, &warnings)?;
-    let session = session(&request.limits)?;
+    let session = session(&request.limits, catalog)?;
     let context = Context {
         shared: Shared {
             now_ms: request.now_ms,
@@ -103,7 +106,7 @@ fn analyzed(
     analyzer::analyze(query, &surroundings)
 }
 
-fn session(limits: &Limits) -> Result<SessionContext, Error> {
+fn session(limits: &Limits, catalog: &dyn Catalog) -> Result<SessionContext, Error> {
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(limits.memory_bytes)))
         // What doesn't fit is refused, as Elasticsearch does, and never fills a disk.
@@ -122,7 +125,8 @@ fn session(limits: &Limits) -> Result<SessionContext, Error> {
     // Joins keep the order of their probe side, so sides must stay as the plan has them.
     let mut rules = PhysicalOptimizer::new().rules;
     rules.retain(|rule| rule.name() != "join_selection");
-    rules.insert(0, Arc::new(expand::Rule));
+    let own = std::iter::once(Arc::new(expand::Rule) as Arc<_>);
+    rules.splice(0..0, own.chain(catalog.rules()));
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
@@ -189,9 +193,11 @@ impl Read {
     fn of(plan: &dyn ExecutionPlan) -> Self {
         let children = plan.children();
         if children.is_empty() {
-            let rows = plan.metrics().and_then(|metrics| metrics.output_rows());
-            let documents = rows.unwrap_or(0) as u64;
-            let values = documents * plan.schema().fields().len() as u64;
+            let metrics = plan.metrics().unwrap_or_default();
+            let rows = metrics.output_rows().unwrap_or(0);
+            let stood_for = metrics.sum_by_name(DOCUMENTS);
+            let documents = stood_for.map_or(rows, |sum| sum.as_usize()) as u64;
+            let values = rows as u64 * plan.schema().fields().len() as u64;
             return Self { documents, values };
         }
         let each = children.into_iter().map(|child| Self::of(child.as_ref()));

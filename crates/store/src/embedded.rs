@@ -10,6 +10,7 @@
 
 mod align;
 mod anchors;
+mod answers;
 mod catalog;
 mod columns;
 mod compact;
@@ -28,11 +29,16 @@ mod log;
 mod mapping;
 mod memory;
 mod order;
+mod partial;
 mod prune;
+mod question;
+mod read;
 mod retain;
 mod scan;
 mod segment;
+mod sketch;
 mod start;
+mod summary;
 mod tables;
 mod telemetry;
 mod template;

@@ -130,7 +130,7 @@ impl EsqlAggregate {
                 Arrow::Float64,
                 Arrow::Int64,
             ],
-            Kind::Distribution(_) => vec![list(Arrow::Float64)],
+            Kind::Distribution(_) => vec![list(Arrow::Float64), list(Arrow::Float64)],
             Kind::Moments { .. } => vec![Arrow::Float64; 3],
             Kind::Picked(_) => vec![list(Arrow::Binary)],
         }

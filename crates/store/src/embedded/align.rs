@@ -41,7 +41,8 @@ pub fn align(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Arr
     RecordBatch::try_new_with_options(schema.clone(), columns, &options)
 }
 
-fn fit(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
+/// The column in the wanted layout.
+pub fn fit(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
     match wanted {
         same if same == column.data_type() => Ok(column.clone()),
         DataType::List(item) if item.data_type() == column.data_type() => {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use esql::{Catalog, Index, IndexMode};
 
 use super::database::Database;
 use super::engine::{Engine, IndexSnapshot};
+use super::partial;
 use super::scan::IndexTable;
 use super::tables;
 use crate::error::Error;
@@ -81,6 +83,10 @@ impl Catalog for Snapshot {
             Error::Query(error) => error,
             other => esql::Error::Internal(other.to_string()),
         })
+    }
+
+    fn rules(&self) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+        vec![Arc::new(partial::Rule)]
     }
 }
 

@@ -17,7 +17,7 @@ use super::database::blocking;
 use super::engine::Engine;
 use super::flush::{Source, Written, exchange, publish};
 use super::folder::sync_folder;
-use super::scan::without;
+use super::read::without;
 use super::segment::{Segment, SegmentRow};
 use super::write::write;
 use crate::error::Error;

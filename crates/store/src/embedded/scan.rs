@@ -1,12 +1,10 @@
 //! One index as a DataFusion table: batches in memory and row groups of segments, pruned by
 //! what a query asks for.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -22,19 +20,15 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowPredicateFn, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
-};
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 
-use super::align::align;
+use super::answers::Told;
 use super::engine::{Engine, IndexSnapshot};
-use super::prune::{Pruner, is_plain, negated};
-use super::segment::{ID, Segment, column_of_ids};
+use super::prune::{Pruner, is_plain, may_hold, moments, negated};
+use super::question::Question;
+use super::read::Reading;
+use super::segment::{ID, Segment};
 use crate::error::Error;
-
-/// Rows of a batch that a segment is read in.
-const BATCH_ROWS: usize = 8_192;
 
 /// One index, one snapshot.
 pub struct IndexTable {
@@ -116,9 +110,11 @@ impl TableProvider for IndexTable {
 
 /// The rows that a query wants: the expression, over its own columns only.
 #[derive(Debug, Clone)]
-struct Wanted {
-    schema: SchemaRef,
-    expr: Arc<dyn PhysicalExpr>,
+pub struct Wanted {
+    pub schema: SchemaRef,
+    pub expr: Arc<dyn PhysicalExpr>,
+    /// The first and the last `@timestamp` that it can be true for.
+    moments: (i64, i64),
     /// True for every row that `expr` excludes, where that can be said simply.
     excludes: Option<Arc<dyn PhysicalExpr>>,
 }
@@ -137,12 +133,14 @@ impl IndexTable {
         places.sort_unstable();
         let schema = Arc::new(self.schema.project(&places)?);
         let bare = unqualified(expr)?;
+        let moments = moments(&bare);
         let known = DFSchema::try_from(schema.as_ref().clone())?;
         let excludes = negated(&bare).map(|expr| state.create_physical_expr(expr, &known));
         let expr = state.create_physical_expr(bare, &known)?;
         Ok(Some(Wanted {
             schema,
             expr,
+            moments,
             excludes: excludes.transpose()?,
         }))
     }
@@ -163,18 +161,20 @@ fn unqualified(expr: Expr) -> Result<Expr> {
 
 /// What one read gives: a batch in memory, or some row groups of a segment.
 #[derive(Debug, Clone)]
-enum Unit {
+pub enum Unit {
     Batch(RecordBatch),
     Groups(Groups),
 }
 
 #[derive(Debug, Clone)]
-struct Groups {
-    segment: Arc<Segment>,
-    numbers: Vec<usize>,
+pub struct Groups {
+    pub segment: Arc<Segment>,
+    pub numbers: Vec<usize>,
+    /// Of each group: the pages that may hold a wanted row.
+    pub selections: Vec<RowSelection>,
     rows: usize,
     /// Some rows may be unwanted; else they needn't be looked at one by one.
-    filtered: bool,
+    pub filtered: bool,
 }
 
 impl Unit {
@@ -200,10 +200,9 @@ fn units(
         Pruner::new(excludes, &wanted.schema)
     });
     let mut units: Vec<Unit> = Vec::new();
+    let moments = wanted.map_or((i64::MIN, i64::MAX), |wanted| wanted.moments);
     for segment in &snapshot.segments {
-        if let Some(pruner) = &pruner
-            && !pruner.may_hold(segment)
-        {
+        if !may_hold(segment, moments) {
             continue;
         }
         if let Err(why) = segment.check() {
@@ -220,13 +219,21 @@ fn units(
             None => groups.clone(),
         };
         for group in groups {
+            let filtered = partial.contains(&group);
             let rows = metadata.metadata().row_group(group).num_rows();
-            units.push(Unit::Groups(Groups {
-                segment: segment.clone(),
-                numbers: vec![group],
-                rows: rows.unsigned_abs() as usize,
-                filtered: partial.contains(&group),
-            }));
+            let all = || RowSelection::from(vec![RowSelector::select(rows as usize)]);
+            let pages = pruner.as_ref().filter(|_| filtered);
+            let selection = pages.and_then(|pruner| pruner.pages(&metadata, group));
+            let selection = selection.unwrap_or_else(all);
+            if selection.selects_any() {
+                units.push(Unit::Groups(Groups {
+                    segment: segment.clone(),
+                    numbers: vec![group],
+                    rows: selection.row_count(),
+                    selections: vec![selection],
+                    filtered,
+                }));
+            }
         }
     }
     units.extend(snapshot.batches.iter().cloned().map(Unit::Batch));
@@ -249,6 +256,7 @@ fn deal(units: Vec<Unit>, count: usize) -> Vec<Vec<Unit>> {
                     && before.filtered == groups.filtered =>
             {
                 before.numbers.extend(groups.numbers);
+                before.selections.extend(groups.selections);
                 before.rows += groups.rows;
             }
             (_, unit) => partition.push(unit),
@@ -257,13 +265,13 @@ fn deal(units: Vec<Unit>, count: usize) -> Vec<Vec<Unit>> {
     partitions.into_iter().map(|(_, units)| units).collect()
 }
 
-fn external(error: Error) -> DataFusionError {
+pub fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
 /// The physical plan: each partition reads its units one after the other.
 #[derive(Debug)]
-struct SegmentScan {
+pub struct SegmentScan {
     schema: SchemaRef,
     partitions: Vec<Vec<Unit>>,
     wanted: Option<Wanted>,
@@ -286,6 +294,59 @@ impl SegmentScan {
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+}
+
+impl SegmentScan {
+    /// The row groups whose summaries answer the question, and a scan of all else. `None`: no
+    /// summary does.
+    pub fn divide(&self, question: &Question) -> Option<(Vec<Told>, Self)> {
+        let mut told = Vec::new();
+        let mut rest = Vec::new();
+        for unit in self.partitions.iter().flatten() {
+            let Unit::Groups(groups) = unit else {
+                rest.push(unit.clone());
+                continue;
+            };
+            for group in groups.each() {
+                match group.told(question) {
+                    Some(one) => told.push(one),
+                    None => rest.push(Unit::Groups(group)),
+                }
+            }
+        }
+        if told.is_empty() {
+            return None;
+        }
+        let partitions = deal(rest, self.partitions.len());
+        Some((told, Self::new(self.schema.clone(), partitions, self.wanted.clone())))
+    }
+}
+
+impl Groups {
+    fn each(&self) -> impl Iterator<Item = Self> {
+        let numbers = self.numbers.iter().zip(&self.selections);
+        numbers.map(|(number, selection)| Self {
+            segment: self.segment.clone(),
+            numbers: vec![*number],
+            selections: vec![selection.clone()],
+            rows: selection.row_count(),
+            filtered: self.filtered,
+        })
+    }
+
+    /// The one row group, where its summary answers the question.
+    fn told(&self, question: &Question) -> Option<Told> {
+        let [number] = self.numbers.as_slice() else {
+            return None;
+        };
+        let heads = self.segment.summaries();
+        let head = heads.get(*number)?.as_ref()?;
+        let whole = self.segment.replaced().is_empty();
+        (whole && question.is_told_by(head)).then(|| Told {
+            segment: self.segment.clone(),
+            group: *number,
+        })
     }
 }
 
@@ -349,122 +410,4 @@ impl ExecutionPlan for SegmentScan {
             stream,
         )))
     }
-}
-
-/// The batches of one unit, under the scan's schema.
-struct Reading {
-    schema: SchemaRef,
-    source: Source,
-    replaced: Arc<HashSet<String>>,
-}
-
-enum Source {
-    Batch(Option<RecordBatch>),
-    File(Box<ParquetRecordBatchReader>),
-    Failed(Option<DataFusionError>),
-}
-
-impl Reading {
-    fn new(unit: Unit, schema: &SchemaRef, wanted: Option<&Wanted>) -> Self {
-        let (source, replaced) = match unit {
-            Unit::Batch(batch) => (Source::Batch(Some(batch)), Arc::default()),
-            Unit::Groups(groups) => {
-                let replaced = groups.segment.replaced();
-                let wanted = wanted.filter(|_| groups.filtered);
-                let source = match reader(groups, schema, wanted, !replaced.is_empty()) {
-                    Ok(reader) => Source::File(Box::new(reader)),
-                    Err(error) => Source::Failed(Some(error)),
-                };
-                (source, replaced)
-            }
-        };
-        Self {
-            schema: schema.clone(),
-            source,
-            replaced,
-        }
-    }
-}
-
-impl Iterator for Reading {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let batch = match &mut self.source {
-            Source::Batch(batch) => batch.take()?,
-            Source::Failed(error) => return error.take().map(Err),
-            Source::File(reader) => match reader.next()? {
-                Ok(batch) => batch,
-                Err(error) => return Some(Err(error.into())),
-            },
-        };
-        let alive = without(&batch, &self.replaced).map_err(external);
-        Some(alive.and_then(|batch| Ok(align(&batch, &self.schema)?)))
-    }
-}
-
-fn reader(
-    groups: Groups,
-    schema: &SchemaRef,
-    wanted: Option<&Wanted>,
-    with_id: bool,
-) -> Result<ParquetRecordBatchReader> {
-    let segment = &groups.segment;
-    let metadata = segment.metadata().map_err(external)?;
-    let has = metadata.schema().clone();
-    let mask = |names: &mut dyn Iterator<Item = &str>| {
-        let places: Vec<usize> = names.filter_map(|name| has.index_of(name).ok()).collect();
-        ProjectionMask::roots(metadata.parquet_schema(), places)
-    };
-    let columns = schema.fields().iter().map(|field| field.name().as_str());
-    let projection = mask(&mut columns.chain(with_id.then_some(ID)));
-    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
-        segment.open().map_err(external)?,
-        metadata.clone(),
-    )
-    .with_projection(projection)
-    .with_row_groups(groups.numbers)
-    .with_batch_size(BATCH_ROWS);
-    if let Some(wanted) = wanted {
-        let names = wanted
-            .schema
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str());
-        let filter_mask = mask(&mut names.into_iter());
-        let Wanted { schema, expr, .. } = wanted.clone();
-        let predicate = ArrowPredicateFn::new(filter_mask, move |batch| {
-            let batch = align(&batch, &schema)?;
-            let rows = batch.num_rows();
-            let matches = expr
-                .evaluate(&batch)
-                .and_then(|value| value.into_array(rows))
-                .map_err(|error| arrow::error::ArrowError::ExternalError(Box::new(error)))?;
-            Ok(matches
-                .as_boolean_opt()
-                .cloned()
-                .unwrap_or_else(|| vec![true; rows].into()))
-        });
-        builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
-    }
-    Ok(builder.build()?)
-}
-
-/// The batch without rows of these ids.
-pub fn without(
-    batch: &RecordBatch,
-    replaced: &HashSet<String>,
-) -> std::result::Result<RecordBatch, Error> {
-    if replaced.is_empty() {
-        return Ok(batch.clone());
-    }
-    let Some(ids) = column_of_ids(batch) else {
-        return Ok(batch.clone());
-    };
-    let alive: BooleanArray = ids
-        .iter()
-        .map(|id| Some(id.is_none_or(|id| !replaced.contains(id))))
-        .collect();
-    filter_record_batch(batch, &alive)
-        .map_err(|error| Error::Damaged(format!("replaced rows can't be left out: {error}")))
 }

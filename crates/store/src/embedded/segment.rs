@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +13,7 @@ use arrow::array::{
 };
 use arrow::compute::{filter_record_batch, max, min};
 use arrow::datatypes::{DataType, TimestampMillisecondType};
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
@@ -21,6 +22,7 @@ use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::PageIndexPolicy;
 
 use super::order::GROUP_ROWS;
+use super::summary::{self, Head};
 use crate::error::{Error, at};
 use crate::indices::TIMESTAMP;
 
@@ -51,6 +53,7 @@ pub struct Segment {
     replaced: RwLock<Arc<HashSet<String>>>,
     checked: OnceLock<Result<(), String>>,
     metadata: OnceLock<ArrowReaderMetadata>,
+    summaries: OnceLock<Arc<Vec<Option<Head>>>>,
     blooms: Mutex<Option<Arc<Vec<Option<Sbbf>>>>>,
     retired: AtomicBool,
 }
@@ -63,6 +66,7 @@ impl Segment {
             replaced: RwLock::new(Arc::new(replaced)),
             checked: OnceLock::new(),
             metadata: OnceLock::new(),
+            summaries: OnceLock::new(),
             blooms: Mutex::new(None),
             retired: AtomicBool::new(false),
         }
@@ -119,6 +123,38 @@ impl Segment {
         )
         .map_err(|error| self.unreadable(&error))?;
         Ok(self.metadata.get_or_init(|| metadata).clone())
+    }
+
+    /// What the footer says of summaries, by row group.
+    pub fn summaries(&self) -> Arc<Vec<Option<Head>>> {
+        let read = || {
+            let metadata = self.metadata().ok()?;
+            let pairs = metadata.metadata().file_metadata().key_value_metadata()?;
+            let found = pairs.iter().find(|pair| pair.key == summary::KEY)?;
+            serde_json::from_str(found.value.as_ref()?).ok()
+        };
+        let heads = self.summaries.get_or_init(|| Arc::new(read().unwrap_or_default()));
+        heads.clone()
+    }
+
+    /// These columns of a summary; those that it hasn't got are left out.
+    pub fn read_summary(&self, head: &Head, columns: &[String]) -> Result<RecordBatch, Error> {
+        let read = || -> Result<RecordBatch, Box<dyn std::error::Error>> {
+            let mut bytes = vec![0; usize::try_from(head.bytes)?];
+            let mut file = self.open()?;
+            file.seek(SeekFrom::Start(head.at))?;
+            file.read_exact(&mut bytes)?;
+            let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?;
+            let has = builder.schema().clone();
+            let places = columns.iter().filter_map(|name| has.index_of(name).ok());
+            let mask = ProjectionMask::roots(builder.parquet_schema(), places);
+            let mut reader = builder
+                .with_projection(mask)
+                .with_batch_size(GROUP_ROWS)
+                .build()?;
+            Ok(reader.next().ok_or("it has no rows")??)
+        };
+        read().map_err(|error| self.unreadable(&error))
     }
 
     pub fn open(&self) -> Result<File, Error> {

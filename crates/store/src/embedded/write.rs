@@ -11,12 +11,14 @@ use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use super::align::{align, unify};
 use super::order::{GROUP_ROWS, LEVEL, Place, SERVICE, row_groups};
 use super::segment::{CHUNK_BYTES, ID, SegmentRow, checksum_file, span_ms};
+use super::summary::{self, Head};
 use crate::error::{Error, at};
 use crate::indices::TIMESTAMP;
 
@@ -94,13 +96,42 @@ fn write_rows(
     let properties = properties(schema, batches)?;
     let mut writer = ArrowWriter::try_new(out, schema.clone(), Some(properties))?;
     let batches: Vec<&RecordBatch> = batches.iter().collect();
+    let mut heads = Vec::with_capacity(groups.len());
     for rows in groups {
-        writer.write(&interleave_record_batch(&batches, rows)?)?;
+        let batch = interleave_record_batch(&batches, rows)?;
+        writer.write(&batch)?;
         writer.flush()?;
+        heads.push(match summary::of(&batch) {
+            Some((head, known)) => Some(write_summary(&mut writer, head, &known)?),
+            None => None,
+        });
     }
+    let heads = serde_json::to_string(&heads).map_err(|error| ParquetError::External(error.into()))?;
+    writer.append_key_value_metadata(KeyValue::new(summary::KEY.to_owned(), heads));
     let mut out = writer.into_inner()?;
     out.flush()?;
     Ok(out.into_inner().map_err(|error| error.into_error())?)
+}
+
+/// Between the row groups, where other readers of Parquet pass it over.
+fn write_summary(
+    out: &mut ArrowWriter<BufWriter<File>>,
+    mut head: Head,
+    known: &RecordBatch,
+) -> Result<Head, ParquetError> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_offset_index_disabled(true)
+        .build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, known.schema(), Some(properties))?;
+    writer.write(known)?;
+    writer.close()?;
+    head.at = out.bytes_written() as u64;
+    head.bytes = bytes.len() as u64;
+    out.write_all(&bytes)?;
+    Ok(head)
 }
 
 fn properties(

@@ -11,3 +11,4 @@ mod journal;
 mod rows;
 mod segments;
 mod shop;
+mod summaries;
