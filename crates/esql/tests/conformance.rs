@@ -18,7 +18,7 @@ const BESIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/esql"
 const COPIED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");
 
 fn run(files: &[PathBuf], data: &Path) -> harness::Outcome {
-    match harness::run(files, data, None) {
+    match harness::run(files, data, None, None) {
         Ok(outcome) => outcome,
         Err(error) => panic!("{error}"),
     }
