@@ -15,6 +15,7 @@ mod expression;
 mod extract;
 mod function;
 mod join;
+mod loaded;
 mod pushed;
 mod search;
 mod similar;
@@ -75,6 +76,7 @@ pub struct Analyzer<'a> {
     command_span: Span,
     steps: Vec<Step>,
     scope: Vec<Attribute>,
+    loaded: loaded::Loaded,
     /// Columns whose one value for all rows is known.
     constants: HashMap<String, Column>,
     /// Complaints that end the analysis after the present command.
@@ -115,6 +117,7 @@ pub fn analyze(query: &ast::Query, outer: &Surroundings<'_>) -> Result<Plan, Err
         command_span: Span::default(),
         steps: Vec::new(),
         scope: Vec::new(),
+        loaded: loaded::Loaded::by(query),
         constants: HashMap::new(),
         problems: Vec::new(),
         misuse: Vec::new(),
@@ -174,9 +177,9 @@ impl<'a> Analyzer<'a> {
 
     fn problem<T>(&mut self, span: Span, message: impl Into<String>) -> Result<T, Unresolved> {
         let message = message.into();
-        let problem = Problem { span, message };
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
+        // The same complaint about another place says nothing new.
+        if !self.problems.iter().any(|known| known.message == message) {
+            self.problems.push(Problem { span, message });
         }
         Err(Unresolved::Reported)
     }

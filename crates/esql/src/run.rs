@@ -63,6 +63,7 @@ async fn answer(request: &Request, catalog: &dyn Catalog) -> Result<Answer, Erro
     let session = session(&request.limits)?;
     let context = Context {
         shared: Shared {
+            approximate: false,
             now_ms: request.now_ms,
             warnings: warnings.clone(),
         },

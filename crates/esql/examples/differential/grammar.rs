@@ -15,6 +15,8 @@ mod expressions;
 mod functions;
 #[path = "grammar/literals.rs"]
 mod literals;
+#[path = "grammar/stats.rs"]
+mod stats;
 #[path = "grammar/tree.rs"]
 pub mod tree;
 #[path = "grammar/world.rs"]

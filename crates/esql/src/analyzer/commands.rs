@@ -4,7 +4,8 @@ use super::{Analyzer, OpenSort, Unresolved};
 use crate::ast::{self, Alias, Command, CommandKind, Expr as Syntax, ExprKind};
 use crate::datatype::DataType;
 use crate::error::{Error, Problem};
-use crate::plan::{Attribute, Expr, Named, SortKey, Step};
+use crate::functions;
+use crate::plan::{self, Attribute, Expr, Named, SortKey, Step};
 
 /// What `SHOW INFO` says of us.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -20,7 +21,7 @@ impl Analyzer<'_> {
             CommandKind::Where(condition) => {
                 let condition = self.condition(condition)?;
                 let condition = self.pushed(condition);
-                self.steps.push(Step::Filter(condition));
+                self.filter(condition);
                 Ok(())
             }
             CommandKind::Eval(fields) => self.eval(fields),
@@ -93,6 +94,26 @@ impl Analyzer<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Filters that follow each other are one.
+    fn filter(&mut self, condition: Expr) {
+        let Some(Step::Filter(before)) = self.steps.last_mut() else {
+            self.steps.push(Step::Filter(condition));
+            return;
+        };
+        if let Some(function) = functions::lookup("and") {
+            let like = condition.clone();
+            *before = Expr {
+                kind: plan::ExprKind::Call {
+                    name: "and".to_owned(),
+                    function,
+                    arguments: vec![before.clone(), condition],
+                },
+                data_type: DataType::Boolean,
+                ..like
+            };
         }
     }
 

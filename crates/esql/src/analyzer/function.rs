@@ -50,6 +50,8 @@ impl Analyzer<'_> {
             return Ok(self.typed(span, aggregate.data_type, ExprKind::Constant(null)));
         }
         if functions::lookup(&lower).is_none() {
+            // What is wrong inside of it is said first, and alone.
+            self.all(&views)?;
             return self.unknown_function(name, &lower, span);
         }
         if lower.starts_with("to_") && arguments.len() == 1 {
@@ -199,14 +201,9 @@ impl Analyzer<'_> {
             return Ok(());
         }
         if ARITHMETIC.contains(&name) {
-            if arguments
-                .iter()
-                .any(|argument| argument.data_type.is_date())
-            {
-                for argument in arguments.iter_mut() {
-                    self.replace_with_span(argument)?;
-                }
-            }
+            return self.stand_beside(arguments);
+        }
+        if matches!(name, "and" | "or") {
             return Ok(());
         }
         if MIX_NUMBERS.contains(&name) {
@@ -248,19 +245,52 @@ impl Analyzer<'_> {
         Ok(())
     }
 
-    /// All numbers among the values as the widest of their types.
+    /// A string beside a date, a span, an address, a version or a boolean in arithmetic.
+    fn stand_beside(&mut self, arguments: &mut [Expr]) -> Result<(), Unresolved> {
+        let types: Vec<DataType> = arguments
+            .iter()
+            .map(|argument| argument.data_type)
+            .collect();
+        for (at, argument) in arguments.iter_mut().enumerate() {
+            let other = types.get(1 - at.min(1)).copied().unwrap_or(DataType::Null);
+            if other.is_date() {
+                self.replace_with_span(argument)?;
+            }
+            let to = match other {
+                DataType::DatePeriod | DataType::TimeDuration => DataType::Date,
+                DataType::Boolean => {
+                    if is_string_constant(argument) {
+                        argument.data_type = DataType::Boolean;
+                    }
+                    continue;
+                }
+                other => other,
+            };
+            if stands_for(to) && argument.data_type.is_string() {
+                self.replace(argument, to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers among the values as the first of their types, where that is the widest.
     fn widen(&mut self, name: &str, arguments: &mut [Expr]) -> Result<(), Unresolved> {
         let count = arguments.len();
         let is_value = |index: usize| name != "case" || index % 2 == 1 || index + 1 == count;
-        let widest = arguments
+        let numbers: Vec<DataType> = arguments
             .iter()
             .enumerate()
             .filter(|(index, argument)| is_value(*index) && argument.data_type.is_numeric())
             .map(|(_, argument)| argument.data_type)
-            .max_by_key(|data_type| (*data_type == DataType::Double, *data_type));
-        let Some(to) = widest.filter(|widest| *widest != DataType::UnsignedLong) else {
+            .collect();
+        let Some(to) = numbers.first().copied() else {
             return Ok(());
         };
+        let width = |number: &DataType| (*number == DataType::Double, *number);
+        let narrows = numbers.iter().any(|number| width(number) > width(&to));
+        if narrows || numbers.contains(&DataType::UnsignedLong) {
+            return Ok(());
+        }
         let Some(conversion) = constant::conversion(to) else {
             return Ok(());
         };
@@ -358,6 +388,17 @@ impl Analyzer<'_> {
         let Some(constants) = constants else {
             return unfolded(arguments);
         };
+        let several = |column: &functions::Column| {
+            let list = column
+                .values
+                .as_any()
+                .downcast_ref::<arrow::array::ListArray>();
+            list.is_some_and(|list| list.value_length(0) > 1)
+        };
+        if name == "case" && constants.iter().step_by(2).any(several) {
+            // A condition with several values warns in its own name.
+            return unfolded(arguments);
+        }
         // Elasticsearch folds a list with a null in it to null, whatever else is in it.
         let null_in_list = name == "in"
             && constants

@@ -62,6 +62,23 @@ impl Analyzer<'_> {
         else {
             return condition;
         };
+        if name == "not"
+            && let [
+                Expr {
+                    kind:
+                        ExprKind::Call {
+                            name: inner,
+                            arguments,
+                            ..
+                        },
+                    ..
+                },
+            ] = arguments.as_slice()
+            && inner == "not"
+            && let [twice] = arguments.as_slice()
+        {
+            return self.straightened(twice.clone());
+        }
         if matches!(name.as_str(), "and" | "or" | "not") {
             let parts = arguments.iter().cloned();
             let parts = parts.map(|part| self.straightened(part)).collect();
@@ -235,15 +252,11 @@ fn mirrored(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The comparison that holds where this one doesn't.
+/// The comparison that holds where this one doesn't, of several values too.
 fn turned(name: &str) -> Option<&'static str> {
     Some(match name {
         "==" => "!=",
         "!=" => "==",
-        "<" => ">=",
-        "<=" => ">",
-        ">" => "<=",
-        ">=" => "<",
         _ => return None,
     })
 }

@@ -130,6 +130,9 @@ fn resolve(
     if comparable(left, right) {
         return Ok(DataType::Boolean);
     }
+    if left == DataType::UnsignedLong || right == DataType::UnsignedLong {
+        return Err(alone(text, left, right));
+    }
     let group = if left.is_numeric() {
         "numeric"
     } else {
@@ -139,6 +142,15 @@ fn resolve(
         "first argument of [{text}] is [{group}] so second argument must also be [{group}] but was [{}]",
         right.message_name()
     ))
+}
+
+/// What is said of `unsigned_long` beside another type.
+pub(super) fn alone(text: &str, left: DataType, right: DataType) -> String {
+    format!(
+        "first argument of [{text}] is [{}] and second is [{}]. [unsigned_long] can only be operated on together with another [unsigned_long]",
+        left.message_name(),
+        right.message_name()
+    )
 }
 
 /// `unsigned_long` goes with nothing but itself.

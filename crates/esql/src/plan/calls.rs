@@ -89,6 +89,19 @@ pub struct EsqlCall {
 pub struct Shared {
     pub now_ms: i64,
     pub warnings: Warnings,
+    /// Only whether some value satisfies a pushed condition counts, and nothing is said.
+    pub approximate: bool,
+}
+
+impl Shared {
+    /// The same where nothing is said.
+    pub fn approximate(&self) -> Self {
+        Self {
+            now_ms: self.now_ms,
+            warnings: Warnings::default(),
+            approximate: true,
+        }
+    }
 }
 
 impl EsqlCall {

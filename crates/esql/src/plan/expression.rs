@@ -7,7 +7,7 @@ use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr as Df, Operator, ScalarUDF, lit};
 
 use super::calls::{EsqlCall, Shared};
-use super::lists::{element_of, list_of, member, to_list};
+use super::lists::{condition, element_of, list_of, member, to_list};
 use super::{Expr, ExprKind};
 use crate::datatype::DataType;
 use crate::functions::Function;
@@ -95,10 +95,18 @@ pub fn lower_guarded(
             function,
             arguments,
         } => {
-            let arguments = arguments
+            let mut lowered = arguments
                 .iter()
                 .map(|argument| lower_guarded(argument, schema, shared, guard))
                 .collect::<Result<Vec<_>>>()?;
+            if name == "case" {
+                for at in (0..lowered.len().saturating_sub(1)).step_by(2) {
+                    if lowered[at].is_list() {
+                        lowered[at] = condition(&arguments[at], &lowered[at], shared);
+                    }
+                }
+            }
+            let arguments = lowered;
             if let [only] = arguments.as_slice()
                 && let Arrow::Struct(_) = only.arrow
             {

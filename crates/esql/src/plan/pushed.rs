@@ -34,8 +34,19 @@ pub fn condition(condition: &Expr, schema: &DFSchema, shared: &Shared) -> Result
         let lowered = truth(expression::lower(part, schema, shared)?);
         all = Some(and(all, lowered));
     }
-    for part in noticing {
-        let lowered = expression::lower_guarded(part, schema, shared, all.as_ref())?;
+    // Lucene looks whether a document has one value only where every condition may hold.
+    let silent = shared.approximate();
+    let mut guards = Vec::with_capacity(noticing.len());
+    for part in &noticing {
+        guards.push(truth(expression::lower(part, schema, &silent)?));
+    }
+    let plain = all.clone();
+    for (at, part) in noticing.iter().enumerate() {
+        let mut guard = plain.clone();
+        for (_, other) in guards.iter().enumerate().filter(|(other, _)| *other != at) {
+            guard = Some(and(guard, other.clone()));
+        }
+        let lowered = expression::lower_guarded(part, schema, shared, guard.as_ref())?;
         all = Some(and(all, truth(lowered)));
     }
     Ok(all.unwrap_or_else(|| lit(true)))
@@ -136,7 +147,8 @@ pub fn lower(
     };
     let mut inputs = vec![field.expr];
     inputs.extend(guard.cloned());
-    let name = format!("{name}@{}..{}", expr.span.start, expr.span.end);
+    let kind = if shared.approximate { "may_" } else { "" };
+    let name = format!("{kind}{name}@{}..{}", expr.span.start, expr.span.end);
     Ok(Lowered::boolean(Inner::call(
         name,
         Arrow::Boolean,
@@ -179,6 +191,9 @@ impl Condition {
                 } else {
                     range.any(holds) != self.none
                 };
+                if self.shared.approximate {
+                    return Some(satisfied);
+                }
                 let open = guard.is_none_or(|guard| guard.is_valid(row) && guard.value(row));
                 if satisfied && open {
                     let (span, text) = (self.expr.span, &self.expr.text);

@@ -108,7 +108,9 @@ pub(super) fn to_base64(
 /// Padding may be missing, as in Java's decoder.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &ALPHABET,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 pub(super) fn from_base64(
@@ -123,10 +125,17 @@ pub(super) fn from_base64(
         }
         let text = strings.value(row);
         match LENIENT.decode(text) {
-            Ok(bytes) => {
-                to.push_str(&String::from_utf8_lossy(&bytes));
-                true
-            }
+            Ok(bytes) => match std::str::from_utf8(&bytes) {
+                Ok(decoded) => {
+                    to.push_str(decoded);
+                    true
+                }
+                Err(_) => {
+                    failures
+                        .illegal("decoded value is not valid UTF-8, which is not supported yet");
+                    false
+                }
+            },
             Err(_) => {
                 failures.illegal(&no_base64(text));
                 false
