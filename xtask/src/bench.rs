@@ -16,7 +16,7 @@ mod http;
 mod ingest;
 mod investigate;
 mod peer;
-mod server;
+pub mod server;
 mod start;
 mod tick;
 mod tools;

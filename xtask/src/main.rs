@@ -6,6 +6,7 @@ mod bench;
 mod browser;
 mod clients;
 mod demo;
+mod fuzz;
 mod house;
 mod page;
 mod random;
@@ -22,11 +23,14 @@ cargo xtask <command>
                             minutes to fetch, --servers is that alone
   demo [-- ARGS]            build the web bundle and the binary, run `datapulse demo ARGS`
   house [--bless]           the rules of the house; --bless lowers the ratchet
-  conformance FILE… --data DIR [--failures FILE]
-                            ES|QL cases on the embedded engine
+  conformance FILE… --data DIR [--server URL] [--failures FILE]
+                            ES|QL cases on the embedded engine, or over HTTP on a server
+  fuzz differential [--seed N] [--queries N] [--minutes N] [--keep]
+                            made-up queries on a real Elasticsearch and on ours; --keep makes
+                            tests of what differs
   soak [NAME…] [--minutes N] [--release]
                             the long runs in full, resumable: demo, kills, ingest, cases,
-                            conformance, all; results go to docs/benchmarks.md
+                            conformance, differential, all; results go to docs/benchmarks.md
   bench [NAME…] [--json FILE]
                             figures beside a peer measured in the same run: start, idle_memory,
                             ingest, tools, sentinel_tick, investigate
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(&rest),
         "house" => house::run(&rest),
         "conformance" => soak::conformance::run(&rest),
+        "fuzz" => fuzz::run(&rest),
         "soak" => soak::run(&rest),
         "bench" => bench::run(&rest),
         "servers" => servers::run(&rest),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::fuzz;
 use crate::page;
 use crate::step::{cargo, is_release, perform, use_release};
 
@@ -24,7 +25,18 @@ const INGEST_KILLS: usize = 1_000;
 /// Seeds of the full demo run, times all faults.
 const DEMO_SEEDS: u64 = 5;
 
-const NAMES: [&str; 5] = ["demo", "kills", "ingest", "cases", "conformance"];
+const NAMES: [&str; 6] = [
+    "demo",
+    "kills",
+    "ingest",
+    "cases",
+    "conformance",
+    "differential",
+];
+
+/// The differential fuzzer's full run.
+const DIFFERENTIAL_SEEDS: u64 = 20;
+const DIFFERENTIAL_QUERIES: u64 = 1_000;
 
 /// How a long run ended.
 pub struct Ended {
@@ -70,6 +82,13 @@ fn one(name: &str, until: Until) -> Result<Ended> {
         "kills" => kills::run(&kills::Plan::full(DEMO_KILLS, SEED), until),
         "ingest" => ingest::run(INGEST_KILLS, SEED, until),
         "cases" => cases::full(until),
+        "differential" => fuzz::differential(&fuzz::Plan {
+            seed: SEED,
+            queries: DIFFERENTIAL_QUERIES,
+            seeds: DIFFERENTIAL_SEEDS,
+            until: until.0,
+            keep: false,
+        }),
         _ => conformance::full(),
     }
 }

@@ -20,6 +20,7 @@ mod pushed;
 mod search;
 mod similar;
 mod source;
+mod walk;
 
 use std::collections::HashMap;
 
@@ -98,6 +99,8 @@ pub struct Analyzer<'a> {
     stats: Option<aggregate::StatsScope>,
     /// A query may divide its rows once.
     forked: bool,
+    /// The first call that can never do: said where nothing else is wrong.
+    refusal: Option<Error>,
 }
 
 #[derive(Default, Clone)]
@@ -129,7 +132,9 @@ pub fn analyze(query: &ast::Query, outer: &Surroundings<'_>) -> Result<Plan, Err
         open_sort: OpenSort::default(),
         stats: None,
         forked: false,
+        refusal: None,
     };
+    function::counted(query, outer.text)?;
     for command in &query.commands {
         match analyzer.command(command) {
             Ok(()) | Err(Unresolved::Reported) => {}
@@ -146,6 +151,9 @@ impl<'a> Analyzer<'a> {
     fn finish(mut self, query: &ast::Query) -> Result<Plan, Error> {
         if !self.misuse.is_empty() {
             return Err(Error::Verification(self.misuse));
+        }
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
         }
         self.steps.push(Step::Limit(self.rows_of(query)));
         if let Some(Step::Source(source)) = self.steps.first_mut() {

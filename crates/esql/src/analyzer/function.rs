@@ -1,10 +1,11 @@
 //! Calls: which function is meant, what its arguments become, and constants worked out at once.
 
 use super::similar::{hint, similar};
+use super::walk::each_expression;
 use super::{Analyzer, Unresolved, constant};
 use crate::ast::{self, Identifier, Span};
 use crate::datatype::DataType;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::functions::{self, Argument, Call, Function};
 use crate::plan::{Expr, ExprKind};
 use crate::warning::Warnings;
@@ -123,7 +124,13 @@ impl Analyzer<'_> {
         match function.resolve(text, &described(&arguments)) {
             Ok(data_type) => {
                 if let Some(refusal) = function.refuse(text, &self.with_known(&arguments)) {
-                    return Err(refusal.into());
+                    self.refused(refusal, &arguments, span);
+                    let kind = ExprKind::Call {
+                        name: name.to_owned(),
+                        function,
+                        arguments,
+                    };
+                    return Ok(self.typed(span, data_type, kind));
                 }
                 Ok(self.folded(name, function, arguments, data_type, span))
             }
@@ -132,13 +139,30 @@ impl Analyzer<'_> {
             }
             Err(message) => {
                 // What has to be a constant is complained about where it stands.
-                let culprit = arguments
-                    .iter()
-                    .find(|argument| message.ends_with(&not_constant(&argument.text)));
+                let culprit = arguments.iter().find(|argument| {
+                    name != "round_to" && message.ends_with(&not_constant(&argument.text))
+                });
                 let span = culprit.map_or(span, |argument| argument.span);
                 self.problem(span, message)
             }
         }
+    }
+
+    /// Elasticsearch finds it when it works out constants, and a wrong order of `MV_SORT` over
+    /// other values in its last check of the plan.
+    fn refused(&mut self, refusal: Error, arguments: &[Expr], span: Span) {
+        let foldable = arguments
+            .iter()
+            .all(|argument| self.known_value(argument).is_some());
+        let refusal = match refusal {
+            Error::IllegalArgument(message)
+                if message.starts_with("Invalid order value") && !foldable =>
+            {
+                Error::Verification(vec![Problem { span, message }])
+            }
+            other => other,
+        };
+        self.refusal.get_or_insert(refusal);
     }
 
     /// A field with several types under a conversion: each type has to be convertible.
@@ -428,6 +452,45 @@ impl Analyzer<'_> {
         }
         self.typed(span, data_type, ExprKind::Constant(column))
     }
+}
+
+/// Complains about the first call with a wrong number of arguments: Elasticsearch does so before it
+/// looks at anything else.
+pub(super) fn counted(query: &ast::Query, text: &str) -> Result<(), Error> {
+    let mut found = None;
+    each_expression(query, &mut |expression| {
+        let ast::ExprKind::Call {
+            name, arguments, ..
+        } = &expression.kind
+        else {
+            return;
+        };
+        let (lower, span) = (name.text.to_lowercase(), expression.span);
+        let message = match (aggregates::find(&lower), functions::lookup(&lower)) {
+            (Some(aggregate), _) => {
+                let wanted = aggregate.arguments;
+                let fits = (wanted.least..=wanted.most).contains(&arguments.len());
+                (!fits).then(|| format!("error building [{lower}]: expects {}", wanted.words))
+            }
+            (None, Some(function)) => {
+                let nothing = Argument {
+                    text: String::new(),
+                    span,
+                    data_type: DataType::Null,
+                    constant: None,
+                };
+                let resolved = function.resolve(span.text(text), &vec![nothing; arguments.len()]);
+                resolved
+                    .err()
+                    .filter(|message| message.starts_with("error building ["))
+            }
+            (None, None) => None,
+        };
+        if let Some(message) = message {
+            found.get_or_insert(Error::Parsing { span, message });
+        }
+    });
+    found.map_or(Ok(()), Err)
 }
 
 fn not_constant(text: &str) -> String {

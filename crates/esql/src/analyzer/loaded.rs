@@ -4,7 +4,8 @@
 //! (`KEEP`, `STATS`), the fields that are named somewhere in it; else all of them.
 
 use super::columns::matches_pieces;
-use crate::ast::{Alias, CommandKind, Expr, ExprKind, NamePattern, Query, Stats};
+use super::walk::each_expression;
+use crate::ast::{CommandKind, ExprKind, NamePattern, Query};
 
 pub(super) struct Loaded(Option<Vec<NamePattern>>);
 
@@ -34,14 +35,13 @@ impl Loaded {
 }
 
 fn of_query(query: &Query, names: &mut Vec<NamePattern>) {
+    each_expression(query, &mut |expression| {
+        if let ExprKind::Field(name) = &expression.kind {
+            names.push(name.clone());
+        }
+    });
     for command in &query.commands {
         match &command.kind {
-            CommandKind::Row(aliases) | CommandKind::Eval(aliases) => of_aliases(aliases, names),
-            CommandKind::Where(condition) => of_expression(condition, names),
-            CommandKind::Stats(stats) | CommandKind::InlineStats(stats) => of_stats(stats, names),
-            CommandKind::Sort(keys) => {
-                keys.iter().for_each(|key| of_expression(&key.value, names));
-            }
             CommandKind::Keep(patterns) | CommandKind::Drop(patterns) => {
                 names.extend(patterns.iter().cloned());
             }
@@ -49,11 +49,6 @@ fn of_query(query: &Query, names: &mut Vec<NamePattern>) {
                 names.extend(renames.iter().map(|rename| rename.old.clone()));
             }
             CommandKind::MvExpand(name) => names.push(name.clone()),
-            CommandKind::Dissect(dissect) => of_expression(&dissect.input, names),
-            CommandKind::Grok(grok) => of_expression(&grok.input, names),
-            CommandKind::LookupJoin(join) => {
-                join.on.iter().for_each(|key| of_expression(key, names));
-            }
             CommandKind::ChangePoint(change) => {
                 names.push(change.value.clone());
                 names.extend(change.on.clone());
@@ -62,55 +57,6 @@ fn of_query(query: &Query, names: &mut Vec<NamePattern>) {
                 branches.iter().for_each(|branch| of_query(branch, names));
             }
             _ => {}
-        }
-    }
-}
-
-fn of_aliases(aliases: &[Alias], names: &mut Vec<NamePattern>) {
-    aliases
-        .iter()
-        .for_each(|alias| of_expression(&alias.value, names));
-}
-
-fn of_stats(stats: &Stats, names: &mut Vec<NamePattern>) {
-    for aggregate in &stats.aggregates {
-        of_expression(&aggregate.alias.value, names);
-        if let Some(filter) = &aggregate.filter {
-            of_expression(filter, names);
-        }
-    }
-    of_aliases(&stats.by, names);
-}
-
-fn of_expression(expression: &Expr, names: &mut Vec<NamePattern>) {
-    match &expression.kind {
-        ExprKind::Field(name) => names.push(name.clone()),
-        ExprKind::Literal(_) | ExprKind::Param(_) | ExprKind::Star => {}
-        ExprKind::Negate(value)
-        | ExprKind::Not(value)
-        | ExprKind::IsNull { value, .. }
-        | ExprKind::Cast { value, .. } => of_expression(value, names),
-        ExprKind::Binary { left, right, .. }
-        | ExprKind::MatchOperator {
-            field: left,
-            query: right,
-        } => {
-            of_expression(left, names);
-            of_expression(right, names);
-        }
-        ExprKind::In { value, list, .. }
-        | ExprKind::Like {
-            value,
-            patterns: list,
-            ..
-        } => {
-            of_expression(value, names);
-            list.iter().for_each(|item| of_expression(item, names));
-        }
-        ExprKind::Call { arguments, .. } => {
-            arguments
-                .iter()
-                .for_each(|argument| of_expression(argument, names));
         }
     }
 }

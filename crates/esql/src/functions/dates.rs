@@ -12,7 +12,9 @@ use arrow::array::{Array, ArrayRef, Int32Array, Int64Array};
 
 use super::arrays::{dated, longs, texts, to_longs};
 use super::entry::{Entry, Failures, Kernel};
-use super::signature::{ANY_DATE, Accept, Count, SPAN, STRING, check, constant, count, fixed};
+use super::signature::{
+    ANY_DATE, Accept, Count, SPAN, STRING, check, constant, count, fixed, wrong,
+};
 use super::{Argument, Call, Column};
 use crate::datatype::DataType::{self, Date, DateNanos, Integer, Keyword, Long};
 use crate::date::Moment;
@@ -111,7 +113,15 @@ pub(super) static ENTRIES: [Entry; 9] = [
 fn resolve_trunc(text: &str, arguments: &[Argument]) -> Result<DataType, String> {
     count(text, arguments, Count::Two)?;
     check("first ", text, SPAN, &arguments[0])?;
-    check("second ", text, ANY_DATE, &arguments[1])?;
+    let found = arguments[1].data_type;
+    if !found.is_date() && found != DataType::Null {
+        return Err(wrong(
+            "second ",
+            text,
+            "date_nanos or datetime",
+            &arguments[1],
+        ));
+    }
     constant(0, text, &arguments[0])?;
     Ok(match arguments[1].data_type {
         DataType::Null => Date,

@@ -33,7 +33,7 @@ pub(super) fn refuse(name: &str, text: &str, arguments: &[Argument]) -> Option<E
             let reason = format!(
                 "Invalid order value in [{text}], expected one of [ASC, DESC] but got [{order}]"
             );
-            request("invalid_argument_exception", reason)
+            Some(Error::IllegalArgument(reason))
         }
         "DATE_EXTRACT" => {
             let name = string(arguments.first()?)?;

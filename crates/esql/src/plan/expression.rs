@@ -101,6 +101,14 @@ pub fn lower_guarded(
                 .collect::<Result<Vec<_>>>()?;
             if name == "case" {
                 for at in (0..lowered.len().saturating_sub(1)).step_by(2) {
+                    if arguments[at].constant().is_some() && lowered[at].is_list() {
+                        // Elasticsearch drops it when it works out constants.
+                        let all = arguments.iter().all(|one| one.constant().is_some());
+                        if !all {
+                            lowered[at] = Lowered::boolean(lit(false));
+                            continue;
+                        }
+                    }
                     if lowered[at].is_list() {
                         lowered[at] = condition(&arguments[at], &lowered[at], shared);
                     }

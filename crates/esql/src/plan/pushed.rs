@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::{DFSchema, Result, plan_err};
-use datafusion::logical_expr::{Expr as Df, lit};
+use datafusion::logical_expr::{Expr as Df, lit, when};
 
 use super::calls::Shared;
 use super::expression::{self, Lowered};
@@ -26,30 +26,56 @@ const SEVERAL_VALUES: &str =
 pub fn condition(condition: &Expr, schema: &DFSchema, shared: &Shared) -> Result<Df> {
     let mut parts = Vec::new();
     conjuncts(condition, &mut parts);
-    let (noticing, plain): (Vec<&Expr>, Vec<&Expr>) = parts
+    // The engine looks at what Lucene lets through.
+    let (lucene, engine): (Vec<&Expr>, Vec<&Expr>) =
+        parts.into_iter().partition(|part| is_lucenes(part));
+    let (noticing, plain): (Vec<&Expr>, Vec<&Expr>) = lucene
         .into_iter()
         .partition(|part| notices_several(part, schema));
     let mut all: Option<Df> = None;
     for part in plain {
-        let lowered = truth(expression::lower(part, schema, shared)?);
-        all = Some(and(all, lowered));
+        all = Some(and(all, truth(expression::lower(part, schema, shared)?)));
     }
-    // Lucene looks whether a document has one value only where every condition may hold.
+    // Lucene looks whether a document has one value only where every condition may hold, and the
+    // conditions before this one do.
     let silent = shared.approximate();
-    let mut guards = Vec::with_capacity(noticing.len());
+    let mut later = Vec::with_capacity(noticing.len());
     for part in &noticing {
-        guards.push(truth(expression::lower(part, schema, &silent)?));
+        later.push(truth(expression::lower(part, schema, &silent)?));
     }
-    let plain = all.clone();
     for (at, part) in noticing.iter().enumerate() {
-        let mut guard = plain.clone();
-        for (_, other) in guards.iter().enumerate().filter(|(other, _)| *other != at) {
-            guard = Some(and(guard, other.clone()));
-        }
+        let guard = later[at + 1..]
+            .iter()
+            .fold(all.clone(), |guard, part| Some(and(guard, part.clone())));
         let lowered = expression::lower_guarded(part, schema, shared, guard.as_ref())?;
         all = Some(and(all, truth(lowered)));
     }
-    Ok(all.unwrap_or_else(|| lit(true)))
+    let mut rest: Option<Df> = None;
+    for part in engine {
+        rest = Some(and(rest, truth(expression::lower(part, schema, shared)?)));
+    }
+    Ok(match (all, rest) {
+        (Some(all), Some(rest)) => when(all, rest).otherwise(lit(false))?,
+        (Some(only), None) | (None, Some(only)) => only,
+        (None, None) => lit(true),
+    })
+}
+
+/// Whether Lucene answers the condition whole.
+fn is_lucenes(condition: &Expr) -> bool {
+    match &condition.kind {
+        ExprKind::Pushed { .. } | ExprKind::TextQuery(_) => true,
+        ExprKind::Call {
+            name, arguments, ..
+        } => match name.as_str() {
+            "and" | "or" | "not" => arguments.iter().all(is_lucenes),
+            "is_null" | "is_not_null" => arguments
+                .iter()
+                .all(|argument| matches!(argument.kind, ExprKind::Column(_))),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn truth(lowered: Lowered) -> Df {

@@ -116,18 +116,18 @@ impl Server {
 /// The texts of headers such as `299 Elasticsearch-8.19.21 "text"`.
 fn warnings(headers: &HeaderMap) -> Vec<String> {
     let texts = headers.get_all(WARNING).iter().filter_map(|value| {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let (_, quoted) = value.split_once('"')?;
-        let text = quoted.strip_suffix('"')?;
+        let value = value.as_bytes();
+        let start = value.iter().position(|byte| *byte == b'"')? + 1;
+        let text = value.get(start..)?.strip_suffix(b"\"")?;
         Some(unescaped(text))
     });
     texts.filter(|text| !text.starts_with(NO_LIMIT)).collect()
 }
 
 /// Without backslashes before quotes and backslashes, and with percent-encoded bytes as they were.
-fn unescaped(text: &str) -> String {
+fn unescaped(text: &[u8]) -> String {
     let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
         let hex = |bytes: &[u8]| {
             let digits = std::str::from_utf8(bytes.get(..2)?).ok()?;
@@ -142,8 +142,10 @@ fn unescaped(text: &str) -> String {
                 bytes.push(byte);
                 rest = &after[2..];
             }
+            // Up to U+00FF the characters come as they are.
             _ => {
-                bytes.push(*first);
+                let mut letter = [0; 4];
+                bytes.extend(char::from(*first).encode_utf8(&mut letter).bytes());
                 rest = after;
             }
         }

@@ -91,7 +91,7 @@ pub const SCALARS: [Shape; 126] = [
     shape("MV_MIN", "any", "same"),
     shape("MV_PERCENTILE", "number {percentile}", "same"),
     shape("MV_PSERIES_WEIGHTED_SUM", "double {power}", "double"),
-    shape("MV_SLICE", "any {position0} {position0}?", "same"),
+    shape("MV_SLICE", "any {position0} {position0}", "same"),
     shape("MV_SORT", "any {direction}?", "same"),
     shape("MV_SUM", "number", "same"),
     shape("MV_ZIP", "string string {separator}?", "keyword"),

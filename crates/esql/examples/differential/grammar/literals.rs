@@ -230,7 +230,10 @@ impl Grammar<'_> {
             of,
             Type::Date | Type::Nanos | Type::Ip | Type::Version | Type::Unsigned
         );
+        // A list holds plain literals.
+        let may_be_many = may_be_many && !text.contains("::");
         if may_be_many && self.choices.percent(8) {
+            let of = if of == Type::Long { Type::Integer } else { of };
             let more: Vec<String> = (0..=self.choices.below(2))
                 .map(|_| self.plain(of))
                 .collect();

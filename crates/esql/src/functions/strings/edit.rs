@@ -150,6 +150,10 @@ fn no_base64(text: &str) -> String {
         .find(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'/' | b'='));
     let digits = text.bytes().take_while(|byte| *byte != b'=').count();
     match strange {
+        // Java prints the byte as a signed number.
+        Some(byte) if byte > 0x7f => {
+            format!("Illegal base64 character -{:x}", 0x100 - u32::from(byte))
+        }
         Some(byte) => format!("Illegal base64 character {byte:x}"),
         None if digits % 4 == 1 && digits == text.len() => {
             "Last unit does not have enough valid bits".to_owned()
