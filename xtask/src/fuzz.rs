@@ -50,7 +50,9 @@ fn parse(arguments: &[String]) -> Result<Plan> {
         .split_first()
         .map(|(name, rest)| (name.as_str(), rest))
     else {
-        bail!("expected differential [--seed N] [--queries N] [--minutes N] [--keep], got {arguments:?}");
+        bail!(
+            "expected differential [--seed N] [--queries N] [--minutes N] [--keep], got {arguments:?}"
+        );
     };
     while let Some((flag, after)) = rest.split_first() {
         if flag == "--keep" {
@@ -179,14 +181,23 @@ mod tests {
         assert!(plan.keep && plan.until.is_none());
         let timed = parse(&words("differential --minutes 3")).expect("is right");
         assert!(timed.until.is_some() && timed.seeds > 1);
-        for wrong in ["", "other", "differential --seed", "differential --seed x", "differential 1 2"] {
+        for wrong in [
+            "",
+            "other",
+            "differential --seed",
+            "differential --seed x",
+            "differential 1 2",
+        ] {
             assert!(parse(&words(wrong)).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn the_last_line_tells() {
-        assert_eq!(counts("244 agreed, 53 differed, 3 excluded"), Some((244, 53, 3)));
+        assert_eq!(
+            counts("244 agreed, 53 differed, 3 excluded"),
+            Some((244, 53, 3))
+        );
         assert_eq!(counts("differential: connection refused"), None);
     }
 }

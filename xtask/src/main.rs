@@ -30,7 +30,7 @@ cargo xtask <command>
                             tests of what differs
   soak [NAME…] [--minutes N] [--release]
                             the long runs in full, resumable: demo, kills, ingest, cases,
-                            conformance, differential, all; results go to docs/benchmarks.md
+                            conformance, differential, fuzz, all; results go to docs/benchmarks.md
   bench [NAME…] [--json FILE]
                             figures beside a peer measured in the same run: start, idle_memory,
                             ingest, tools, sentinel_tick, investigate

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::fuzz;
+use crate::fuzz::{Plan as DifferentialPlan, differential};
 use crate::page;
 use crate::step::{cargo, is_release, perform, use_release};
 
 pub mod cases;
 pub mod conformance;
 pub mod demos;
+mod fuzz;
 pub mod ingest;
 mod inspect;
 pub mod kills;
@@ -25,18 +26,21 @@ const INGEST_KILLS: usize = 1_000;
 /// Seeds of the full demo run, times all faults.
 const DEMO_SEEDS: u64 = 5;
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "demo",
     "kills",
     "ingest",
     "cases",
     "conformance",
     "differential",
+    "fuzz",
 ];
 
 /// The differential fuzzer's full run.
 const DIFFERENTIAL_SEEDS: u64 = 20;
 const DIFFERENTIAL_QUERIES: u64 = 1_000;
+/// Runs of the parser, and of the planner.
+const FUZZ_RUNS: u64 = 10_000_000;
 
 /// How a long run ended.
 pub struct Ended {
@@ -82,7 +86,8 @@ fn one(name: &str, until: Until) -> Result<Ended> {
         "kills" => kills::run(&kills::Plan::full(DEMO_KILLS, SEED), until),
         "ingest" => ingest::run(INGEST_KILLS, SEED, until),
         "cases" => cases::full(until),
-        "differential" => fuzz::differential(&fuzz::Plan {
+        "fuzz" => fuzz::run(FUZZ_RUNS, SEED, until),
+        "differential" => differential(&DifferentialPlan {
             seed: SEED,
             queries: DIFFERENTIAL_QUERIES,
             seeds: DIFFERENTIAL_SEEDS,

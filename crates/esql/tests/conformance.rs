@@ -55,6 +55,24 @@ fn recorded_answers_still_agree() {
     assert!(all > 0, "there is no case of that kind");
 }
 
+/// Differences from a real Elasticsearch that the fuzzer found and that were mended, each set with
+/// its data: `tests/differential/<set>`.
+#[test]
+fn differences_that_were_mended_stay_mended() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential");
+    let mut passed = 0;
+    for entry in std::fs::read_dir(&folder).expect("the folder of differences") {
+        let set = entry.expect("an entry").path();
+        if !set.is_dir() {
+            continue;
+        }
+        let outcome = run(&[set.join("answers.jsonl")], &set.join("data"));
+        assert!(outcome.failed.is_empty(), "{}", outcome.report());
+        passed += outcome.passed;
+    }
+    assert!(passed > 100, "only {passed} cases were found");
+}
+
 #[test]
 fn copied_answers_still_agree() {
     let folder = Path::new(COPIED);

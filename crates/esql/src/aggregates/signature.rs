@@ -78,7 +78,7 @@ fn of_number(text: &str, arguments: &[Argument], wanted: &str) -> Resolved {
 pub fn sum(text: &str, arguments: &[Argument]) -> Resolved {
     let argument = first(text, arguments)?;
     match argument.data_type {
-        DataType::Double => Ok(DataType::Double),
+        DataType::Double | DataType::Null => Ok(DataType::Double),
         found if is_number(found) => Ok(DataType::Long),
         _ => Err(wrong(text, "", SUMMED, argument)),
     }
@@ -202,7 +202,7 @@ pub fn values(text: &str, arguments: &[Argument]) -> Resolved {
         argument.data_type,
         DataType::UnsignedLong | DataType::Source
     ) {
-        let wanted = "any type except unsigned_long and spatial types";
+        let wanted = "any type except unsigned_long";
         return Err(wrong(text, "", wanted, argument));
     }
     Ok(exact(argument.data_type))
@@ -219,7 +219,8 @@ pub fn weighted(text: &str, arguments: &[Argument]) -> Resolved {
         }
     }
     if let Some(weight) = arguments.get(1)
-        && weight.data_type == DataType::Null
+        && (weight.data_type == DataType::Null
+            || weight.constant.as_ref().and_then(number) == Some(0.0))
     {
         return Err(format!(
             "SECOND argument of [{text}] cannot be null or 0, received [{}]",

@@ -158,6 +158,7 @@ impl Analyzer<'_> {
             Error::IllegalArgument(message)
                 if message.starts_with("Invalid order value") && !foldable =>
             {
+                let span = arguments.get(1).map_or(span, |order| order.span);
                 Error::Verification(vec![Problem { span, message }])
             }
             other => other,

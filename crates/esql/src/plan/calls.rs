@@ -125,6 +125,12 @@ impl EsqlCall {
             signature: any_arguments(Volatility::Immutable),
         }
     }
+
+    /// A call that isn't worked out before a row needs it.
+    pub fn late(mut self) -> Self {
+        self.signature = any_arguments(Volatility::Volatile);
+        self
+    }
 }
 
 impl EsqlCall {

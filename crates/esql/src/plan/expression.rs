@@ -142,7 +142,12 @@ pub(super) fn call(
         .map(|argument| argument.data_type)
         .collect();
     let place = (&expr.text, expr.span);
-    let function = EsqlCall::new(name, function, types, expr.data_type, place, shared);
+    let mut function = EsqlCall::new(name, function, types, expr.data_type, place, shared);
+    // A constant that the analyzer left alone fails where it is reached, and only there.
+    let constant = |argument: &Lowered| matches!(argument.expr, Df::Literal(..));
+    if !arguments.is_empty() && arguments.iter().all(constant) {
+        function = function.late();
+    }
     let arguments = arguments
         .into_iter()
         .map(|argument| argument.expr)

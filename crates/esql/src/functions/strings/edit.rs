@@ -145,6 +145,9 @@ pub(super) fn from_base64(
 }
 
 fn no_base64(text: &str) -> String {
+    if text.len() == 1 {
+        return "Input byte[] should at least have 2 bytes for base64 bytes".to_owned();
+    }
     let strange = text
         .bytes()
         .find(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'/' | b'='));
