@@ -78,12 +78,15 @@ pub struct Analyzer<'a> {
     steps: Vec<Step>,
     scope: Vec<Attribute>,
     loaded: loaded::Loaded,
+    /// Columns that were made within the command under analysis.
+    fresh: Vec<String>,
     /// Columns whose one value for all rows is known.
     constants: HashMap<String, Column>,
     /// Complaints that end the analysis after the present command.
     problems: Vec<Problem>,
-    /// Complaints about misuse, reported at the end.
-    misuse: Vec<Problem>,
+    /// Complaints about misuse with the start of their command, reported at the end: those of
+    /// the last command first.
+    misuse: Vec<(u32, Problem)>,
     queries: Vec<std::sync::Arc<crate::full_text::TextQuery>>,
     /// Commands before this one that full-text functions can't follow.
     barrier: Option<&'static str>,
@@ -121,6 +124,7 @@ pub fn analyze(query: &ast::Query, outer: &Surroundings<'_>) -> Result<Plan, Err
         steps: Vec::new(),
         scope: Vec::new(),
         loaded: loaded::Loaded::by(query),
+        fresh: Vec::new(),
         constants: HashMap::new(),
         problems: Vec::new(),
         misuse: Vec::new(),
@@ -150,7 +154,10 @@ pub fn analyze(query: &ast::Query, outer: &Surroundings<'_>) -> Result<Plan, Err
 impl<'a> Analyzer<'a> {
     fn finish(mut self, query: &ast::Query) -> Result<Plan, Error> {
         if !self.misuse.is_empty() {
-            return Err(Error::Verification(self.misuse));
+            self.misuse
+                .sort_by_key(|(command, _)| std::cmp::Reverse(*command));
+            let problems = self.misuse.into_iter().map(|(_, problem)| problem);
+            return Err(Error::Verification(problems.collect()));
         }
         if let Some(refusal) = self.refusal {
             return Err(refusal);
@@ -194,7 +201,7 @@ impl<'a> Analyzer<'a> {
 
     fn misused(&mut self, span: Span, message: impl Into<String>) {
         let message = message.into();
-        let problem = Problem { span, message };
+        let problem = (self.command_span.start, Problem { span, message });
         if !self.misuse.contains(&problem) {
             self.misuse.push(problem);
         }

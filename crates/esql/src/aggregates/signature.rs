@@ -78,7 +78,7 @@ fn of_number(text: &str, arguments: &[Argument], wanted: &str) -> Resolved {
 pub fn sum(text: &str, arguments: &[Argument]) -> Resolved {
     let argument = first(text, arguments)?;
     match argument.data_type {
-        DataType::Double | DataType::Null => Ok(DataType::Double),
+        DataType::Double => Ok(DataType::Double),
         found if is_number(found) => Ok(DataType::Long),
         _ => Err(wrong(text, "", SUMMED, argument)),
     }

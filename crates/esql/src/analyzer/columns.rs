@@ -31,7 +31,8 @@ impl Analyzer<'_> {
     fn unknown(&self, name: &str) -> String {
         let known = self.scope.iter().filter(|attribute| {
             let field = attribute.field.as_deref();
-            field.is_none_or(|field| field != attribute.name || self.loaded.has(field))
+            let loaded = field.is_none_or(|f| f != attribute.name || self.loaded.has(f));
+            loaded && !self.fresh.contains(&attribute.name)
         });
         let names = known.map(|attribute| attribute.name.as_str());
         format!("Unknown column [{name}]{}", hint(&similar(name, names)))

@@ -13,6 +13,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 impl Analyzer<'_> {
     pub(super) fn command(&mut self, command: &Command) -> Result<(), Unresolved> {
         self.command_span = command.span;
+        self.fresh.clear();
         self.watch_sort(command);
         match &command.kind {
             CommandKind::From(from) => self.from(from, command.span),
@@ -201,6 +202,7 @@ impl Analyzer<'_> {
             }
             let attribute = self.eval_attribute(&column);
             self.add(attribute);
+            self.fresh.push(column.name.clone());
             self.remember(&column.name, &column.value);
             together.push(column);
         }

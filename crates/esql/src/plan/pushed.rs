@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::DataType as Arrow;
-use datafusion::common::{DFSchema, Result, plan_err};
+use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{Expr as Df, lit, when};
 
 use super::calls::Shared;
@@ -55,7 +55,8 @@ pub fn condition(condition: &Expr, schema: &DFSchema, shared: &Shared) -> Result
         rest = Some(and(rest, truth(expression::lower(part, schema, shared)?)));
     }
     Ok(match (all, rest) {
-        (Some(all), Some(rest)) => when(all, rest).otherwise(lit(false))?,
+        // With false in the place of null the optimizer would make an AND of it.
+        (Some(all), Some(rest)) => when(all, rest).otherwise(lit(ScalarValue::Boolean(None)))?,
         (Some(only), None) | (None, Some(only)) => only,
         (None, None) => lit(true),
     })
@@ -239,7 +240,7 @@ impl Condition {
             values: flat.clone(),
         }];
         for constant in &self.constants {
-            let value = datafusion::common::ScalarValue::try_from_array(&constant.values, 0)?;
+            let value = ScalarValue::try_from_array(&constant.values, 0)?;
             columns.push(Column {
                 data_type: constant.data_type,
                 values: value.to_array_of_size(rows)?,
