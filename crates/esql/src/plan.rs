@@ -233,6 +233,15 @@ impl Expr {
         }
     }
 
+    /// Whether no column is in it.
+    pub fn is_constant_tree(&self) -> bool {
+        match &self.kind {
+            ExprKind::Constant(_) => true,
+            ExprKind::Call { arguments, .. } => arguments.iter().all(Self::is_constant_tree),
+            _ => false,
+        }
+    }
+
     pub fn column(name: &str, data_type: DataType) -> Self {
         Self {
             kind: ExprKind::Column(name.to_owned()),

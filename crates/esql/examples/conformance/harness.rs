@@ -108,14 +108,18 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Over the data sets of a folder, on a server where there is one.
-    pub async fn over(data: &[IndexData], server: Option<&str>) -> Result<Self, Box<dyn Error>> {
+    /// Over the data sets of a folder, on a server where there is one; with the names of indices
+    /// that are somebody else's there.
+    pub async fn over(
+        data: &[IndexData],
+        server: Option<&str>,
+    ) -> Result<(Self, Vec<String>), Box<dyn Error>> {
         match server {
-            None => DataSets::new(data).map(Self::Here),
+            None => Ok((Self::Here(DataSets::new(data)?), Vec::new())),
             Some(url) => {
                 let server = Server::new(url)?;
-                server.load(data).await?;
-                Ok(Self::There(server))
+                let others = server.load(data).await?;
+                Ok((Self::There(server), others))
             }
         }
     }
@@ -163,9 +167,13 @@ pub fn run(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let engine = runtime.block_on(Engine::over(&data::read(data)?, server))?;
+    let (engine, others) = runtime.block_on(Engine::over(&data::read(data)?, server))?;
+    for name in &others {
+        eprintln!("skipped: what asks {name}, which is another index on this server");
+    }
     let mut outcome = Outcome::default();
-    for case in all {
+    for mut case in all {
+        case.skip |= others.iter().any(|name| case.query.contains(name.as_str()));
         if only.is_some_and(|only| !case.name.contains(only)) {
             continue;
         }

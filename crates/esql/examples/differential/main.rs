@@ -96,11 +96,19 @@ impl Sides {
     async fn open(options: &Options, data: &[IndexData]) -> Result<Self, Box<dyn Error>> {
         let theirs = Server::new(&options.server)?;
         unload(&theirs, data).await?;
-        theirs.load(data).await?;
+        let mut others = theirs.load(data).await?;
         if let Some(url) = &options.ours {
             unload(&Server::new(url)?, data).await?;
         }
-        let ours = Engine::over(data, options.ours.as_deref()).await?;
+        let (ours, more) = Engine::over(data, options.ours.as_deref()).await?;
+        others.extend(more);
+        if !others.is_empty() {
+            return Err(format!(
+                "these names are taken by other indices: {}",
+                others.join(", ")
+            )
+            .into());
+        }
         Ok(Self { theirs, ours })
     }
 

@@ -66,8 +66,50 @@ impl Analyzer<'_> {
         let arguments = self.all(&views);
         self.lazy -= usize::from(lazy);
         self.leave_grouping(before);
-        let arguments = arguments?;
+        let mut arguments = arguments?;
+        let is_constant = |argument: &Expr| argument.is_constant_tree();
+        if lazy && !arguments.iter().all(is_constant) {
+            // Elasticsearch works out constants within a call that isn't one.
+            arguments
+                .iter_mut()
+                .for_each(|argument| self.settle(argument));
+        }
         self.invoke(&lower, arguments, span)
+    }
+
+    /// Works out calls of constants that were left alone, and says how they fail.
+    fn settle(&self, expression: &mut Expr) {
+        let ExprKind::Call {
+            name,
+            function,
+            arguments,
+        } = &mut expression.kind
+        else {
+            return;
+        };
+        if LAZY.contains(&name.as_str()) {
+            return;
+        }
+        arguments
+            .iter_mut()
+            .for_each(|argument| self.settle(argument));
+        let constants: Option<Vec<functions::Column>> = arguments
+            .iter()
+            .map(|argument| argument.constant().cloned())
+            .collect();
+        let Some(constants) = constants else {
+            return;
+        };
+        let call = Call {
+            text: &expression.text,
+            span: expression.span,
+            warnings: self.outer.warnings,
+            now_ms: self.outer.now_ms,
+            result: expression.data_type,
+            rows: 1,
+        };
+        let column = function.evaluate(&call, &constants);
+        expression.kind = ExprKind::Constant(column);
     }
 
     /// `TO_IP` reads leading zeros as its option says: each way is a function of its own.

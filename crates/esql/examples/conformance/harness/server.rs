@@ -27,36 +27,58 @@ impl Server {
         })
     }
 
-    /// Makes the indices that aren't there. One of the same name with other documents is somebody
-    /// else's: an error, and it stays.
-    pub async fn load(&self, indices: &[IndexData]) -> Result<(), Box<dyn Error>> {
+    /// Makes the indices that aren't there or are empty, and gives the names of those that are
+    /// somebody else's: they have other documents and stay as they are.
+    pub async fn load(&self, indices: &[IndexData]) -> Result<Vec<String>, Box<dyn Error>> {
+        let mut others = Vec::new();
         for index in indices {
+            let name = &index.name;
             let count = self
-                .send(Method::GET, &format!("/{}/_count", index.name), None)
+                .send(Method::GET, &format!("/{name}/_count"), None)
                 .await?;
-            if count.status == 200 {
-                let (found, wanted) = (&count.body["count"], index.documents.len());
-                if *found != json!(wanted) {
-                    let name = &index.name;
-                    return Err(format!("{}: index {name} has {found} documents, not the {wanted} of the data: use another server, or delete it", self.url).into());
-                }
+            let found = count.body["count"].as_u64().unwrap_or(0);
+            let is_there = count.status == 200;
+            if is_there && found == 0 {
+                // A new store has some indices of its own; nothing is lost with an empty one.
+                self.send(Method::DELETE, &format!("/{name}"), None).await?;
+            }
+            let ours = is_there && found > 0 && self.has(index).await?;
+            if ours || (!(is_there && found > 0) && self.make(index).await?) {
                 continue;
             }
-            self.make(index).await?;
+            others.push(name.clone());
         }
-        Ok(())
+        Ok(others)
     }
 
-    async fn make(&self, index: &IndexData) -> Result<(), Box<dyn Error>> {
+    /// Whether an index holds the documents of the data, by their number and the last one's id.
+    async fn has(&self, index: &IndexData) -> Result<bool, Box<dyn Error>> {
+        let Some(id) = index.ids.last() else {
+            return Ok(false);
+        };
+        let count = self
+            .send(Method::GET, &format!("/{}/_count", index.name), None)
+            .await?;
+        let last = self
+            .send(Method::GET, &format!("/{}/_doc/{id}", index.name), None)
+            .await?;
+        Ok(count.body["count"] == json!(index.documents.len()) && last.status == 200)
+    }
+
+    /// `false` where the server keeps the name for itself.
+    async fn make(&self, index: &IndexData) -> Result<bool, Box<dyn Error>> {
         let path = format!("/{}", index.name);
         let made = self
             .send(Method::PUT, &path, Some(index.body.to_string()))
             .await?;
+        if made.error("type") == "resource_already_exists_exception" {
+            return Ok(false);
+        }
         if made.status != 200 {
             return Err(format!("{}{path}: {}", self.url, made.body).into());
         }
         if index.documents.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let mut lines = String::new();
         for (id, document) in index.ids.iter().zip(&index.documents) {
@@ -67,7 +89,7 @@ impl Server {
         if stored.status != 200 || stored.body["errors"] != json!(false) {
             return Err(format!("{}{path}: {}", self.url, stored.body).into());
         }
-        Ok(())
+        Ok(true)
     }
 
     pub async fn ask(
