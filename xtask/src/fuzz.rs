@@ -93,7 +93,7 @@ pub fn differential(plan: &Plan) -> Result<Ended> {
     let url = format!("http://{}", ours.address);
     let (mut agreed, mut differed, mut excluded) = (0, 0, 0);
     let mut seeds = 0;
-    while seeds < plan.seeds && !plan.until.is_some_and(|until| Instant::now() >= until) {
+    while seeds < plan.seeds && plan.until.is_none_or(|until| Instant::now() < until) {
         let counts = one(plan, plan.seed + seeds, &elasticsearch.url, &url)?;
         agreed += counts.0;
         differed += counts.1;

@@ -16,6 +16,15 @@ const DISSECTS: [&str; 6] = [
     "%{w1->} %{w2}",
     "%{w1}",
 ];
+const DIRECTIONS: [&str; 7] = [
+    "",
+    "",
+    " DESC",
+    " ASC",
+    " NULLS FIRST",
+    " DESC NULLS LAST",
+    " ASC NULLS LAST",
+];
 const GROKS: [&str; 7] = [
     "%{WORD:w1}",
     "%{INT:w1:int}",
@@ -228,15 +237,8 @@ impl Grammar<'_> {
     }
 
     fn direction(&mut self) -> &'static str {
-        *self.choices.pick(&[
-            "",
-            "",
-            " DESC",
-            " ASC",
-            " NULLS FIRST",
-            " DESC NULLS LAST",
-            " ASC NULLS LAST",
-        ])
+        let at = self.choices.below(DIRECTIONS.len());
+        DIRECTIONS[at]
     }
 
     /// By columns of any kind, and then by what tells the rows apart.

@@ -129,8 +129,9 @@ impl Part {
             Self::List { separator, items } => {
                 let mut found = Vec::new();
                 for at in (0..items.len()).rev() {
+                    let source = *separator == " | " && at == 0;
                     let fixed = matches!(items[at].kind, Kind::Fixed) || items.len() == 1;
-                    if !fixed && !(*separator == " | " && at == 0) {
+                    if !fixed && !source {
                         let mut fewer = items.clone();
                         fewer.remove(at);
                         found.push(Part::list(separator, fewer));
