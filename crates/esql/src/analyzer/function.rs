@@ -1,5 +1,7 @@
 //! Calls: which function is meant, what its arguments become, and constants worked out at once.
 
+use arrow::array::{Array, AsArray};
+
 use super::similar::{hint, similar};
 use super::walk::each_expression;
 use super::{Analyzer, Unresolved, constant};
@@ -70,9 +72,9 @@ impl Analyzer<'_> {
         let is_constant = |argument: &Expr| argument.is_constant_tree();
         if lazy && !arguments.iter().all(is_constant) {
             // Elasticsearch works out constants within a call that isn't one.
-            arguments
-                .iter_mut()
-                .for_each(|argument| self.settle(argument));
+            for at in reached(&lower, &arguments) {
+                self.settle(&mut arguments[at]);
+            }
         }
         self.invoke(&lower, arguments, span)
     }
@@ -534,6 +536,41 @@ pub(super) fn counted(query: &ast::Query, text: &str) -> Result<(), Error> {
         }
     });
     found.map_or(Ok(()), Err)
+}
+
+/// The arguments of a lazy call that may be reached, by what is known of those before them.
+fn reached(name: &str, arguments: &[Expr]) -> Vec<usize> {
+    let mut found = Vec::new();
+    if name == "coalesce" {
+        for (at, argument) in arguments.iter().enumerate() {
+            found.push(at);
+            let known = argument.constant();
+            if known.is_some_and(|known| known.values.is_valid(0)) {
+                break;
+            }
+        }
+        return found;
+    }
+    for pair in 0..arguments.len() / 2 {
+        match arguments[pair * 2].constant().map(is_true) {
+            None => found.extend([pair * 2, pair * 2 + 1]),
+            Some(true) => {
+                found.push(pair * 2 + 1);
+                return found;
+            }
+            Some(false) => {}
+        }
+    }
+    if arguments.len() % 2 == 1 {
+        found.push(arguments.len() - 1);
+    }
+    found
+}
+
+/// Whether a constant is one true.
+fn is_true(constant: &functions::Column) -> bool {
+    let values = constant.values.as_boolean_opt();
+    values.is_some_and(|values| values.is_valid(0) && values.value(0))
 }
 
 fn not_constant(text: &str) -> String {
