@@ -15,6 +15,7 @@ mod expression;
 mod extract;
 mod function;
 mod join;
+mod lazy;
 mod loaded;
 mod pushed;
 mod search;

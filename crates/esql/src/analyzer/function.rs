@@ -1,7 +1,6 @@
 //! Calls: which function is meant, what its arguments become, and constants worked out at once.
 
-use arrow::array::{Array, AsArray};
-
+use super::lazy::{LAZY, reached};
 use super::similar::{hint, similar};
 use super::walk::each_expression;
 use super::{Analyzer, Unresolved, constant};
@@ -15,9 +14,6 @@ use crate::{aggregates, full_text};
 
 /// Functions whose arguments only have to be of one type: strings stand for nothing else there.
 const TAKE_ANY_TYPE: [&str; 4] = ["mv_append", "neg", "not", "is_null"];
-
-/// Functions that don't work out every argument for every row.
-const LAZY: [&str; 2] = ["case", "coalesce"];
 
 /// Functions that turn numbers of several types into the widest of them.
 const MIX_NUMBERS: [&str; 4] = ["case", "coalesce", "greatest", "least"];
@@ -77,41 +73,6 @@ impl Analyzer<'_> {
             }
         }
         self.invoke(&lower, arguments, span)
-    }
-
-    /// Works out calls of constants that were left alone, and says how they fail.
-    fn settle(&self, expression: &mut Expr) {
-        let ExprKind::Call {
-            name,
-            function,
-            arguments,
-        } = &mut expression.kind
-        else {
-            return;
-        };
-        if LAZY.contains(&name.as_str()) {
-            return;
-        }
-        arguments
-            .iter_mut()
-            .for_each(|argument| self.settle(argument));
-        let constants: Option<Vec<functions::Column>> = arguments
-            .iter()
-            .map(|argument| argument.constant().cloned())
-            .collect();
-        let Some(constants) = constants else {
-            return;
-        };
-        let call = Call {
-            text: &expression.text,
-            span: expression.span,
-            warnings: self.outer.warnings,
-            now_ms: self.outer.now_ms,
-            result: expression.data_type,
-            rows: 1,
-        };
-        let column = function.evaluate(&call, &constants);
-        expression.kind = ExprKind::Constant(column);
     }
 
     /// `TO_IP` reads leading zeros as its option says: each way is a function of its own.
@@ -536,41 +497,6 @@ pub(super) fn counted(query: &ast::Query, text: &str) -> Result<(), Error> {
         }
     });
     found.map_or(Ok(()), Err)
-}
-
-/// The arguments of a lazy call that may be reached, by what is known of those before them.
-fn reached(name: &str, arguments: &[Expr]) -> Vec<usize> {
-    let mut found = Vec::new();
-    if name == "coalesce" {
-        for (at, argument) in arguments.iter().enumerate() {
-            found.push(at);
-            let known = argument.constant();
-            if known.is_some_and(|known| known.values.is_valid(0)) {
-                break;
-            }
-        }
-        return found;
-    }
-    for pair in 0..arguments.len() / 2 {
-        match arguments[pair * 2].constant().map(is_true) {
-            None => found.extend([pair * 2, pair * 2 + 1]),
-            Some(true) => {
-                found.push(pair * 2 + 1);
-                return found;
-            }
-            Some(false) => {}
-        }
-    }
-    if arguments.len() % 2 == 1 {
-        found.push(arguments.len() - 1);
-    }
-    found
-}
-
-/// Whether a constant is one true.
-fn is_true(constant: &functions::Column) -> bool {
-    let values = constant.values.as_boolean_opt();
-    values.is_some_and(|values| values.is_valid(0) && values.value(0))
 }
 
 fn not_constant(text: &str) -> String {
