@@ -87,7 +87,8 @@ impl Analyzer<'_> {
                 self.open_sort = OpenSort::default();
             }
             CommandKind::MvExpand(_) | CommandKind::LookupJoin(_) => {
-                self.open_sort.multiplied = true;
+                // The one row of ROW needs no sorting.
+                self.open_sort.multiplied = !matches!(self.steps.first(), Some(Step::Row(_)));
             }
             CommandKind::Where(_) if self.open_sort.multiplied => {
                 if let Some(problem) = self.open_sort.sort.take() {

@@ -33,11 +33,20 @@ pub fn condition(condition: &Expr, schema: &DFSchema, shared: &Shared) -> Result
         .into_iter()
         .partition(|part| notices_several(part, schema));
     let mut all: Option<Df> = None;
+    // What Lucene lets through before it looks whether a document has one value.
+    let mut open: Option<Df> = None;
     for part in plain {
-        all = Some(and(all, truth(expression::lower(part, schema, shared)?)));
+        let lowered = truth(expression::lower(part, schema, shared)?);
+        let may_hold = if is_negative(part) {
+            // What isn't there differs from everything.
+            Df::IsNotFalse(Box::new(lowered.clone()))
+        } else {
+            lowered.clone()
+        };
+        open = Some(and(open, may_hold));
+        all = Some(and(all, lowered));
     }
-    // Lucene looks whether a document has one value only where every condition may hold, and the
-    // conditions before this one do.
+    // It looks only where every condition may hold, and the conditions before this one do.
     let silent = shared.approximate();
     let mut later = Vec::with_capacity(noticing.len());
     for part in &noticing {
@@ -46,9 +55,11 @@ pub fn condition(condition: &Expr, schema: &DFSchema, shared: &Shared) -> Result
     for (at, part) in noticing.iter().enumerate() {
         let guard = later[at + 1..]
             .iter()
-            .fold(all.clone(), |guard, part| Some(and(guard, part.clone())));
+            .fold(open.clone(), |guard, part| Some(and(guard, part.clone())));
         let lowered = expression::lower_guarded(part, schema, shared, guard.as_ref())?;
-        all = Some(and(all, truth(lowered)));
+        let lowered = truth(lowered);
+        open = Some(and(open, lowered.clone()));
+        all = Some(and(all, lowered));
     }
     let mut rest: Option<Df> = None;
     for part in engine {
@@ -60,6 +71,16 @@ pub fn condition(condition: &Expr, schema: &DFSchema, shared: &Shared) -> Result
         (Some(only), None) | (None, Some(only)) => only,
         (None, None) => lit(true),
     })
+}
+
+/// Whether a condition is that something isn't so.
+fn is_negative(condition: &Expr) -> bool {
+    let mut negative = false;
+    condition.visit(&mut |part| {
+        negative |=
+            matches!(&part.kind, ExprKind::Pushed { name, none, .. } if *none || name == "!=");
+    });
+    negative
 }
 
 /// Whether Lucene answers the condition whole.
