@@ -126,6 +126,12 @@ pub fn percentile(text: &str, arguments: &[Argument]) -> Resolved {
         ));
     }
     must_be_constant(text, "second", share)?;
+    if share.constant.as_ref().and_then(number).is_none() {
+        return Err(format!(
+            "second argument of [{text}] must be one number, received [{}]",
+            share.text
+        ));
+    }
     Ok(DataType::Double)
 }
 
