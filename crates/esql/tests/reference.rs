@@ -96,7 +96,7 @@ const COMMANDS: [(&str, &str, Shown); 24] = [
 ];
 
 /// Functions of 9.2 that are left out: a query that names one gets `Unknown function`.
-const LEFT_OUT: &str = "`CATEGORIZE`, `DECAY`, `IP_LOCATION`, `MULTI_MATCH`, `SCORE`, `TBUCKET`, `TEXT_EMBEDDING`, `V_HAMMING`, `V_MAGNITUDE`, the spatial ones (`ST_…`, `TO_GEOPOINT` …) and those of `TS`";
+const LEFT_OUT: &str = "`CATEGORIZE`, `DECAY`, `IP_LOCATION`, `MULTI_MATCH`, `SCORE`, `TEXT_EMBEDDING`, the spatial ones (`ST_…`, `TO_GEOPOINT` …) and those of `TS`";
 
 fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/esql.md")
