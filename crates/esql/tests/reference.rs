@@ -54,6 +54,11 @@ const COMMANDS: [(&str, &str, Shown); 24] = [
         Shown::Answers,
     ),
     (
+        "FUSE",
+        "ROW a = 1.0, b = \"c\" | FUSE SCORE BY a GROUP BY b KEY BY b",
+        Shown::Answers,
+    ),
+    (
         "GROK",
         "ROW a = \"1 b\" | GROK a \"%{INT:n}\"",
         Shown::Answers,
@@ -86,7 +91,6 @@ const COMMANDS: [(&str, &str, Shown); 24] = [
         Shown::LeftOut,
     ),
     ("ENRICH", "ROW a = 1 | ENRICH policy", Shown::LeftOut),
-    ("FUSE", "ROW a = 1 | FUSE", Shown::LeftOut),
     (
         "RERANK",
         "ROW a = \"b\" | RERANK \"b\" ON a",
