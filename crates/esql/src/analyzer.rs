@@ -14,6 +14,7 @@ pub mod constant;
 mod expression;
 mod extract;
 mod function;
+mod fuse;
 mod join;
 mod lazy;
 mod loaded;

@@ -41,7 +41,7 @@ impl Analyzer<'_> {
             CommandKind::Enrich(_) => self.cannot("ENRICH", command),
             CommandKind::ChangePoint(change) => self.change_point(change, command.span),
             CommandKind::Fork(branches) => self.fork(branches, command.span),
-            CommandKind::Fuse(_) => self.cannot("FUSE", command),
+            CommandKind::Fuse(fuse) => self.fuse(fuse, command.span),
             CommandKind::Unsupported { name } => self.cannot(&name.to_uppercase(), command),
         }?;
         self.raise_barrier(command);

@@ -18,6 +18,9 @@ const TAKE_ANY_TYPE: [&str; 4] = ["mv_append", "neg", "not", "is_null"];
 /// Functions that turn numbers of several types into the widest of them.
 const MIX_NUMBERS: [&str; 4] = ["case", "coalesce", "greatest", "least"];
 
+/// What functions over time read where their arguments don't name a field.
+const TIMESTAMP: &str = "@timestamp";
+
 /// Operators between a date and a string: the string is a span of time.
 const ARITHMETIC: [&str; 5] = ["+", "-", "*", "/", "%"];
 const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
@@ -72,7 +75,22 @@ impl Analyzer<'_> {
                 self.settle(&mut arguments[at]);
             }
         }
+        if lower == "tbucket" {
+            arguments.push(self.timestamp_of(span)?);
+        }
         self.invoke(&lower, arguments, span)
+    }
+
+    /// The `@timestamp` that a function takes without being given it.
+    fn timestamp_of(&mut self, span: Span) -> Result<Expr, Unresolved> {
+        if let Some(found) = self.attribute(TIMESTAMP) {
+            return Ok(Expr::column(&found.name, found.data_type));
+        }
+        let message = format!(
+            "[{}] requires a [{TIMESTAMP}] field of type date or date_nanos to be present when run, but it was not present",
+            self.text(span)
+        );
+        self.problem(span, message)
     }
 
     /// `TO_IP` reads leading zeros as its option says: each way is a function of its own.

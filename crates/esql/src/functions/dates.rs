@@ -21,7 +21,7 @@ use crate::date::Moment;
 use crate::date::difference::Unit;
 use crate::date::truncate::Rounding;
 
-pub(super) static ENTRIES: [Entry; 9] = [
+pub(super) static ENTRIES: [Entry; 10] = [
     Entry {
         name: "DATE_TRUNC",
         aliases: &[],
@@ -107,6 +107,13 @@ pub(super) static ENTRIES: [Entry; 9] = [
         summary: "The start of the bucket in which a number or a date lies.",
         resolve: bucket::resolve,
         kernel: Kernel::Single(bucket::bucket),
+    },
+    Entry {
+        name: "TBUCKET",
+        aliases: &[],
+        summary: "The start of the span of time in which `@timestamp` lies.",
+        resolve: bucket::resolve_timestamp,
+        kernel: Kernel::Single(bucket::bucket_timestamp),
     },
 ];
 

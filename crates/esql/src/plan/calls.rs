@@ -18,7 +18,7 @@ use crate::functions::{Call, Column, Function};
 use crate::warning::Warnings;
 
 /// Functions and operators that give one value a row whatever they are given.
-const GIVE_ONE: [&str; 34] = [
+const GIVE_ONE: [&str; 35] = [
     "+",
     "-",
     "*",
@@ -53,6 +53,7 @@ const GIVE_ONE: [&str; 34] = [
     "date_trunc",
     "starts_with",
     "bucket",
+    "tbucket",
 ];
 
 /// Functions that give several values even for one.
