@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use store::elastic::Change;
 use store::embedded::{Embedded, Health};
+use store::retention::Rule;
 use store::{Elastic, Telemetry};
 
 use crate::arguments::Output;
@@ -71,7 +72,7 @@ async fn checks(here: &Here) -> Vec<Check> {
         true => elasticsearch(here).await,
         false => folder(here).await,
     };
-    let mut found = vec![kept, server(here).await];
+    let mut found = vec![kept, server(here).await, retention(here).await];
     let runner = &here.configuration.runner;
     found.push(if runner.kind.is_empty() {
         Check {
@@ -198,6 +199,49 @@ fn kept(health: &Health) -> String {
         says.push_str(&format!("; damaged: {damage}"));
     }
     says
+}
+
+/// How long telemetry is kept, and what became of that the last time.
+async fn retention(here: &Here) -> Check {
+    let mut says: Vec<String> = here
+        .configuration
+        .retention
+        .rules()
+        .iter()
+        .map(rule)
+        .collect();
+    if !here.configuration.is_elasticsearch()
+        && let Ok(store) = Embedded::open_reading(&here.folder).await
+        && let Ok(Some(last)) = store.retention_said().await
+    {
+        says.push(format!("last looked at {last}"));
+    }
+    Check {
+        name: "retention",
+        state: match says.last() {
+            Some(last) if last.contains("nothing is deleted by it") => State::Note,
+            _ => State::Good,
+        },
+        says: says.join("; "),
+    }
+}
+
+fn rule(rule: &Rule) -> String {
+    let mut bounds = Vec::new();
+    if rule.days > 0 {
+        bounds.push(format!("{} days", rule.days));
+    }
+    if rule.max_bytes > 0 {
+        bounds.push(print::bytes(rule.max_bytes));
+    }
+    match bounds.is_empty() {
+        true => format!("{} is kept for ever", rule.pattern),
+        false => format!(
+            "{} is kept for {}",
+            rule.pattern,
+            bounds.join(" and up to ")
+        ),
+    }
 }
 
 async fn server(here: &Here) -> Check {

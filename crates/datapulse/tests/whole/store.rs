@@ -1,0 +1,141 @@
+//! `datapulse store`, on a folder by itself and beside the server that holds it.
+
+use serde_json::{Value, json};
+
+use crate::command::Place;
+use crate::server::Server;
+use crate::{shows, story};
+
+fn documents(numbers: std::ops::Range<u64>) -> String {
+    let lines = numbers.map(|number| {
+        let action = json!({"create": {"_index": "logs-application", "_id": format!("l{number}")}});
+        let document =
+            json!({"@timestamp": "2001-01-10T13:00:00Z", "message": format!("line {number}")});
+        format!("{action}\n{document}\n")
+    });
+    lines.collect()
+}
+
+fn count(place: &Place, data: &str) -> String {
+    let query = [
+        "query",
+        "FROM logs-* | STATS n = COUNT(*)",
+        "--format",
+        "csv",
+        "--data",
+        data,
+    ];
+    place.done(&query).out
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_verifies_backs_up_and_restores_while_it_serves() {
+    let place = Place::new();
+    story::write(&place).await;
+    let server = Server::start(&place);
+    let answer = server.bulk(&documents(0..500)).await;
+    assert_eq!(answer.body["errors"], false, "{answer}");
+    for deep in [&["store", "verify"][..], &["store", "verify", "--deep"]] {
+        let said = place.done(deep);
+        assert!(said.out.starts_with("whole: looked at "), "{said}");
+        assert!(said.out.contains("batches in "), "{said}");
+    }
+    let first = place.json(&["store", "backup", "saved", "-o", "json"]);
+    assert_eq!(first["missing"], json!([]));
+    server.bulk(&documents(500..600)).await;
+    place.done(&["store", "backup", "saved"]);
+    server.bulk(&documents(600..700)).await;
+    let before = count(&place, "data");
+    server.kill();
+    assert!(before.contains("700"), "{before}");
+    let restored = place.json(&["store", "restore", "saved", "--data", "back", "-o", "json"]);
+    assert_eq!(restored["restored"], true);
+    assert!(count(&place, "back").contains("600"), "as of the backup");
+    place.done(&["audit", "verify", "--data", "back"]);
+    place.done(&["store", "verify", "--data", "back", "--deep"]);
+    place.done(&["store", "verify", "--data", "saved"]);
+    let again = place.run(&["store", "restore", "saved", "--data", "back"]);
+    assert_eq!(again.code, 1, "{again}");
+    shows!("restore into what is there", again.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stats_are_the_same_with_and_without_a_server() {
+    let place = Place::new();
+    story::write(&place).await;
+    let commands: [&[&str]; 3] = [
+        &["store", "stats", "-o", "json"],
+        &[
+            "store",
+            "stats",
+            "--sort",
+            "-documents",
+            "--limit",
+            "2",
+            "-o",
+            "json",
+        ],
+        &[
+            "store",
+            "stats",
+            "--index",
+            "metrics-*,incidents",
+            "-o",
+            "json",
+        ],
+    ];
+    let indices = |place: &Place| commands.map(|command| place.json(command)["items"].clone());
+    let server = Server::start(&place);
+    let served = indices(&place);
+    assert_eq!(served[1].as_array().map(Vec::len), Some(2));
+    let wrong = place.run(&["store", "stats", "--sort", "size"]);
+    assert_eq!(wrong.code, 2, "{wrong}");
+    server.kill();
+    assert_eq!(indices(&place), served);
+    let said = place.done(&["store", "stats", "--index", "metrics-*,incidents"]);
+    assert!(said.out.contains("2 of 2 indices"), "{said}");
+    let again = place.run(&["store", "stats", "--sort", "size"]);
+    assert_eq!((again.code, again.err), (2, wrong.err));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_names_what_is_wrong_and_ends_with_3() {
+    let place = Place::new();
+    story::write(&place).await;
+    shows!("verify whole", place.done(&["store", "verify"]).to_string());
+    let anchors = place.data().join("anchors.log");
+    let text = std::fs::read_to_string(&anchors).expect("reads");
+    std::fs::write(&anchors, text.replacen("\"seq\":1", "\"seq\":9", 1)).expect("writes");
+    std::fs::write(place.data().join("segments/7.parquet"), "half").expect("writes");
+    let said = place.run(&["store", "verify"]);
+    assert_eq!(said.code, 3, "{said}");
+    shows!("verify faults", said.to_string());
+    let said = place.run(&["store", "verify", "-o", "json"]);
+    assert_eq!(said.code, 3, "{said}");
+    let found: Value = said.json();
+    assert_eq!(found["whole"], false);
+    assert!(
+        found["faults"][0]["place"]
+            .as_str()
+            .is_some_and(|place| place.ends_with("anchors.log")),
+        "{found}"
+    );
+}
+
+#[test]
+fn what_can_not_be_is_said() {
+    let place = Place::new();
+    for command in [&["store", "verify"][..], &["store", "backup", "saved"]] {
+        let said = place.run(command);
+        assert_eq!(said.code, 1, "{said}");
+        assert!(said.err.contains("there is no truth.db in it"), "{said}");
+    }
+    assert!(!place.path().join("saved").exists(), "nothing was made");
+    place.write(
+        "datapulse.toml",
+        "[backends]\nstore = \"https://elasticsearch:9200\"\n",
+    );
+    let said = place.run(&["store", "backup", "saved"]);
+    assert_eq!(said.code, 2, "{said}");
+    shows!("backup of a cluster", said.to_string());
+}
