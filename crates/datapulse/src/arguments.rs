@@ -361,6 +361,12 @@ pub enum Store {
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
+    /// Put segments together, by time and without replaced documents; through the server where one runs
+    Compact {
+        /// Names and wildcards, with commas; without it, all
+        #[arg(long, value_name = "PATTERN")]
+        index: Option<String>,
+    },
     /// Copy the data folder, also while a server writes to it
     Backup {
         /// A new folder, or an earlier backup: of it, segments are kept

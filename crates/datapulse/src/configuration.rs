@@ -512,6 +512,14 @@ mod tests {
             fails(&(hook("a", "http://a/") + &hook("a", "http://b/")))
                 .starts_with("datapulse.toml:6: webhook.name: ")
         );
+        let rule = |text: &str| fails(&format!("[[retention.index]]\n{text}\n"));
+        assert!(
+            rule("pattern = \"agent-audit-2026.11\"\ndays = 1").starts_with(
+                "datapulse.toml:2: retention.index.pattern: expected names of telemetry's indices"
+            )
+        );
+        assert!(rule("pattern = \"logs-*\"").contains("both are 0"));
+        assert_eq!(rule("pattern = \"logs-*\"\ndays = 1"), "parsed");
         assert!(
             fails("[runner]\nkind = \"control-api\"\n")
                 .starts_with("datapulse.toml:1: runner.url: ")

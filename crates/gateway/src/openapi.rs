@@ -53,6 +53,8 @@ use crate::routes::{Access, Dialect, Route, table};
         observe::Me,
         care::StatsPage,
         care::IndexLine,
+        care::CompactionRequest,
+        care::CompactionDone,
         tokens::TokenLine,
         tokens::TokenList,
         tokens::TokenRequest,

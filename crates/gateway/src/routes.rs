@@ -155,6 +155,7 @@ pub fn table() -> Vec<Route> {
         api("GET", "/stream", read, "Changes as server-sent events", ("", ""), get(stream::stream)),
         api("GET", "/health", read, "Is Sentinel late, has telemetry stopped", ("", "Health"), get(observe::health)),
         api("GET", "/store/stats", read, "What each index holds", ("", "StatsPage"), get(care::stats)),
+        api("POST", "/store/compact", manage, "Put segments together", ("CompactionRequest", "CompactionDone"), post(care::compact)),
         api("GET", "/me", Access::Known, "Who is asking", ("", "Me"), get(observe::me)),
         api("GET", "/tokens", manage, "The tokens, never their secrets", ("", "TokenList"), get(tokens::list)),
         api("POST", "/tokens", manage, "Make a token", ("TokenRequest", "NewToken"), post(tokens::create)),

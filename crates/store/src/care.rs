@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::embedded::Compaction;
 use crate::error::Error;
 
 /// Told how many bytes of how many have been gone through.
@@ -14,6 +15,9 @@ pub type Watch<'a> = &'a (dyn Fn(u64, u64) + Sync);
 pub trait Care: Send + Sync {
     /// What the indices that match hold, by name; without a pattern, all that DataPulse keeps.
     async fn stats(&self, pattern: Option<&str>) -> Result<StoreStats, Error>;
+
+    /// Puts the segments of the indices that match together.
+    async fn compact(&self, pattern: &str) -> Result<Compaction, Error>;
 }
 
 /// What was looked at, and what is wrong.

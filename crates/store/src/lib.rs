@@ -24,7 +24,7 @@ pub mod verify;
 
 pub use care::{Care, Inspection};
 pub use elastic::Elastic;
-pub use embedded::{Embedded, Health, Options, Snapshot};
+pub use embedded::{Compaction, Embedded, Health, Options, Snapshot};
 pub use error::Error;
 pub use journal::{Journal, SummaryFilter, SummaryPage};
 pub use knowledge::{Knowledge, SavedToken};

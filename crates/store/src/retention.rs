@@ -60,7 +60,10 @@ impl ClockWatch {
         let last = self.last.replace(now);
         let doubt = match last {
             Some(last) => jumped(last, now),
-            None => seen.and_then(|seen| away(seen, now.wall, newest)),
+            // Without an earlier look, the documents that are there say what time it was.
+            None => seen
+                .or(newest)
+                .and_then(|seen| away(seen, now.wall, newest)),
         };
         if let Some(doubt) = doubt {
             self.doubted_since = Some(now.running);
@@ -168,10 +171,8 @@ mod tests {
         assert!(first(long, Some(0)).is_err(), "nothing is of that time");
         assert_eq!(first(long, Some(long - HOUR)), Ok(()), "documents are");
         assert!(first(-24 * HOUR, Some(0)).is_err(), "it went back");
-        assert_eq!(
-            ClockWatch::default().look(at(0, long), None, None),
-            Ok(()),
-            "the first start"
-        );
+        let first = |newest| ClockWatch::default().look(at(0, long), None, newest);
+        assert_eq!(first(None), Ok(()), "an empty store");
+        assert!(first(seen).is_err(), "what is there is old");
     }
 }

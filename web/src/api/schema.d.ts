@@ -379,6 +379,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datapulse/v1/store/compact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put segments together */
+        post: operations["post_store_compact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datapulse/v1/me": {
         parameters: {
             query?: never;
@@ -1133,6 +1150,28 @@ export interface components {
         Closing: {
             as: components["schemas"]["ClosedAs"];
             reason: string;
+        };
+        CompactionDone: {
+            /**
+             * Format: int64
+             * @description Segments that were put together, and those that stand for them now.
+             */
+            segments_before: number;
+            /** Format: int64 */
+            segments_after: number;
+            /** Format: int64 */
+            bytes_before: number;
+            /** Format: int64 */
+            bytes_after: number;
+            /** Format: int64 */
+            documents: number;
+        };
+        CompactionRequest: {
+            /**
+             * @description Names and wildcards, separated by commas; without it, all.
+             * @default null
+             */
+            index: string | null;
         };
         DecisionMade: {
             actor: components["schemas"]["Actor"];
@@ -2618,6 +2657,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatsPage"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_store_compact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompactionRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompactionDone"];
                 };
             };
             /** @description A problem document */

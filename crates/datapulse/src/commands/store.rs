@@ -1,6 +1,7 @@
 //! `datapulse store`: what an operator does with what is kept.
 
 mod backup;
+mod compact;
 mod setup;
 mod stats;
 mod verify;
@@ -23,6 +24,7 @@ pub async fn run(here: &Here, command: Store) -> Result<u8> {
             offset,
             limit,
         } => stats::run(here, index, &sort, offset, limit).await,
+        Store::Compact { index } => compact::run(here, index).await,
         Store::Backup { destination, link } => backup::make(here, &destination, link).await,
         Store::Restore { backup } => backup::restore(here, &backup).await,
         Store::Setup { dry_run } => setup::run(here, dry_run).await,

@@ -5,7 +5,7 @@ use crate::server::{Server, wait};
 use crate::{shows, story};
 
 /// Every command, and the groups' own commands.
-const HELP: [&[&str]; 22] = [
+const HELP: [&[&str]; 23] = [
     &[],
     &["demo"],
     &["serve"],
@@ -24,6 +24,7 @@ const HELP: [&[&str]; 22] = [
     &["store"],
     &["store", "verify"],
     &["store", "stats"],
+    &["store", "compact"],
     &["store", "backup"],
     &["store", "restore"],
     &["store", "setup"],

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::command::Place;
-use crate::server::Server;
+use crate::server::{Server, wait};
 use crate::{shows, story};
 
 fn documents(numbers: std::ops::Range<u64>) -> String {
@@ -138,4 +138,96 @@ fn what_can_not_be_is_said() {
     let said = place.run(&["store", "backup", "saved"]);
     assert_eq!(said.code, 2, "{said}");
     shows!("backup of a cluster", said.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn segments_are_put_together_by_the_server_and_without_one() {
+    let place = Place::new();
+    story::write(&place).await;
+    let server = Server::start(&place);
+    for round in 0..3 {
+        server
+            .bulk(&documents(round * 100..round * 100 + 100))
+            .await;
+        // Each round of work goes to segments of its own.
+        place.json(&["store", "compact", "--index", "traces-*", "-o", "json"]);
+        let body = json!({ "index": "nothing" });
+        server.post("/store/compact", &body).await;
+    }
+    let segments = |place: &Place| {
+        let page = place.json(&["store", "stats", "--index", "logs-*", "-o", "json"]);
+        (
+            page["items"][0]["segments"].as_u64(),
+            page["documents"].as_u64(),
+        )
+    };
+    let before = segments(&place);
+    assert!(before.0 > Some(1), "{before:?}");
+    let viewer = server.token("reads", "viewer", false).await;
+    let refused = server
+        .bare(reqwest::Method::POST, "/api/datapulse/v1/store/compact")
+        .bearer_auth(viewer);
+    let refused = crate::server::Answer::of(refused.json(&json!({}))).await;
+    assert_eq!(refused.status, 403, "{refused}");
+    let done = place.json(&["store", "compact", "-o", "json"]);
+    assert!(
+        done["segments_after"].as_u64() < done["segments_before"].as_u64(),
+        "{done}"
+    );
+    assert_eq!(segments(&place), (Some(1), before.1));
+    server.bulk(&documents(300..400)).await;
+    server.kill();
+    let said = place.done(&["store", "compact", "--index", "logs-*"]);
+    assert!(said.out.contains("are 1 now"), "{said}");
+    assert!(count(&place, "data").contains("400"));
+    place.done(&["store", "verify", "--deep"]);
+    let said = place.done(&["store", "compact"]);
+    assert!(said.out.contains("in order already"), "{said}");
+}
+
+/// The clock is the machine's; what differs is what it said before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumped_deletes_nothing_and_doctor_says_so() {
+    let place = Place::new();
+    story::write(&place).await;
+    place.write(
+        "datapulse.toml",
+        "[[retention.index]]\npattern = \"metrics-*\"\ndays = 7\n",
+    );
+    let documents = |place: &Place| {
+        let page = place.json(&["store", "stats", "--index", "metrics-*", "-o", "json"]);
+        page["documents"].as_u64().expect("a number")
+    };
+    let told = |place: &Place| {
+        let said = place.run(&["doctor"]);
+        let lines = said.out.lines().map(str::to_owned);
+        lines
+            .filter(|line| line.contains(" retention: "))
+            .collect::<String>()
+    };
+    let before = documents(&place);
+    assert!(before > 0);
+    // All documents are of 2001, and so was the clock, as far as anybody knows.
+    let server = Server::start(&place);
+    let said = wait(|| Some(told(&place)).filter(|said| said.contains("last looked at")));
+    assert!(said.contains("nothing is deleted by it"), "{said}");
+    assert!(
+        said.starts_with("note") && said.contains("metrics-* is kept for 7 days"),
+        "{said}"
+    );
+    assert_eq!(documents(&place), before);
+    server.kill();
+    // Documents of today confirm it.
+    let server = Server::start(&place);
+    let now = casework::Clock::wall().now();
+    let action = json!({"create": {"_index": "logs-application"}});
+    let today = json!({"@timestamp": now.to_string(), "message": "today"});
+    let answer = server.bulk(&format!("{action}\n{today}\n")).await;
+    assert_eq!(answer.body["errors"], false, "{answer}");
+    server.kill();
+    let server = Server::start(&place);
+    wait(|| Some(told(&place)).filter(|said| said.contains("documents of metrics-*")));
+    assert_eq!(documents(&place), 0, "seven days old");
+    server.kill();
+    place.done(&["audit", "verify"]);
 }

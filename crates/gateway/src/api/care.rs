@@ -6,7 +6,7 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::care::{IndexStats, MAX_STATS_PAGE, sort_stats};
 
-use super::Asked;
+use super::{Asked, Body};
 use crate::problem::Problem;
 use crate::state::Gateway;
 
@@ -70,6 +70,45 @@ pub struct StatsPage {
     /// What was set aside, each with why.
     pub damaged: Vec<String>,
     pub items: Vec<IndexLine>,
+}
+
+#[derive(Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CompactionRequest {
+    /// Names and wildcards, separated by commas; without it, all.
+    pub index: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CompactionDone {
+    /// Segments that were put together, and those that stand for them now.
+    pub segments_before: u64,
+    pub segments_after: u64,
+    pub bytes_before: u64,
+    pub bytes_after: u64,
+    pub documents: u64,
+}
+
+/// Answers when it is through. It goes on where the caller has gone.
+pub async fn compact(
+    State(gateway): State<Gateway>,
+    Body(body): Body<CompactionRequest>,
+) -> Result<Json<CompactionDone>, Problem> {
+    let care = gateway.options.care.clone();
+    let done = tokio::spawn(async move {
+        let pattern = body.index.as_deref().unwrap_or("*");
+        care.compact(pattern).await
+    });
+    let done = done
+        .await
+        .map_err(|error| store::Error::Unavailable(format!("the compaction ended: {error}")))??;
+    Ok(Json(CompactionDone {
+        segments_before: done.segments_before as u64,
+        segments_after: done.segments_after as u64,
+        bytes_before: done.bytes_before,
+        bytes_after: done.bytes_after,
+        documents: done.rows,
+    }))
 }
 
 pub async fn stats(

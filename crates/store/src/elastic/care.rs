@@ -10,6 +10,7 @@ use super::Elastic;
 use super::client::Call;
 use super::setup::Change;
 use crate::care::{Care, IndexStats, Inspection, StoreStats};
+use crate::embedded::Compaction;
 use crate::error::Error;
 use crate::indices::{JOURNAL_PREFIX, TIMESTAMP};
 
@@ -54,6 +55,13 @@ impl Care for Elastic {
             indices: indices.into_values().collect(),
             ..StoreStats::default()
         })
+    }
+
+    async fn compact(&self, _: &str) -> Result<Compaction, Error> {
+        Err(Error::Refused(
+            "Elasticsearch merges segments by itself; POST INDEX/_forcemerge there does it at once"
+                .to_owned(),
+        ))
     }
 }
 

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::Embedded;
 use super::catalog::Pattern;
+use super::compact::Compaction;
 use super::engine::{Engine, lock};
 use super::indices::alive_in;
 use super::log;
@@ -51,6 +52,10 @@ impl Care for Embedded {
                 })
             })
             .await
+    }
+
+    async fn compact(&self, pattern: &str) -> Result<Compaction, Error> {
+        Self::compact(self, pattern).await
     }
 }
 

@@ -52,7 +52,10 @@ async fn the_privileges_of_the_page_are_enough_and_alter_no_record() {
         1
     );
     let stats = store.stats(None).await.expect("counts");
-    assert!(stats.indices.iter().any(|index| index.documents == 2), "{stats:?}");
+    assert!(
+        stats.indices.iter().any(|index| index.documents == 2),
+        "{stats:?}"
+    );
     assert!(store.inspect(30).await.expect("looks").is_whole());
     assert!(store.tokens().await.expect("reads").is_empty());
     assert!(store.runbooks().await.expect("reads").is_empty());

@@ -91,6 +91,9 @@ async fn work(store: Embedded, caller: u64, round: u64) {
             put(&store, vec![counter(value)]).await;
             say(&format!("counted {value}"));
         }
+        if caller == 1 && batch % 6 == 5 {
+            store.compact("*").await.expect("is put together");
+        }
         if batch % 5 == 4 {
             let again = store
                 .ingest(batch_of(caller, round, batch - 3))

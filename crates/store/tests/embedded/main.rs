@@ -2,6 +2,7 @@
 
 mod backup;
 mod care;
+mod compact;
 mod conformance;
 mod crash;
 mod damage;
