@@ -231,3 +231,64 @@ async fn a_clock_that_jumped_deletes_nothing_and_doctor_says_so() {
     server.kill();
     place.done(&["audit", "verify"]);
 }
+
+/// Bytes that go bad under a server: the rest answers, and says what it lacks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_segment_is_told_by_answers_doctor_and_stats() {
+    let place = Place::new();
+    story::write(&place).await;
+    let server = Server::start(&place);
+    server.bulk(&documents(0..100)).await;
+    place.done(&["store", "compact"]);
+    server.kill();
+    let catalog = rusqlite::Connection::open(place.data().join("truth.db")).expect("opens");
+    let named = "SELECT file FROM segments WHERE index_name = 'logs-application'";
+    let file: String = catalog
+        .query_row(named, [], |row| row.get(0))
+        .expect("is there");
+    drop(catalog);
+    let of_logs = place.data().join("segments").join(file);
+    let mut bytes = std::fs::read(&of_logs).expect("reads");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&of_logs, bytes).expect("writes");
+    let server = Server::start(&place);
+    for _ in 0..2 {
+        let body = json!({ "query": "FROM logs-*,metrics-* | STATS n = COUNT(*)" });
+        let request = server
+            .bare(reqwest::Method::POST, "/_query")
+            .bearer_auth(&server.token);
+        let answer = crate::server::Answer::of(request.json(&body)).await;
+        assert_eq!(answer.status, 200, "{answer}");
+        let warning = answer.header("warning");
+        assert!(
+            warning.contains("the answer lacks documents") && warning.contains("wrong checksum"),
+            "{warning}"
+        );
+        assert_eq!(answer.body["is_partial"], true, "{answer}");
+        assert_eq!(answer.body["values"], json!([[5]]), "the rest answers");
+    }
+    let doctor = place.run(&["doctor"]);
+    assert_eq!(doctor.code, 3, "{doctor}");
+    let bad = doctor
+        .out
+        .lines()
+        .find(|line| line.starts_with("BAD"))
+        .expect("a line");
+    assert!(
+        bad.contains("damaged: ") && bad.contains("with 100 documents"),
+        "{bad}"
+    );
+    let stats = place.json(&["store", "stats", "-o", "json"]);
+    assert_eq!(
+        stats["damaged"].as_array().map(Vec::len),
+        Some(1),
+        "{stats}"
+    );
+    let backup = place.json(&["store", "backup", "saved", "-o", "json"]);
+    assert_eq!(
+        backup["missing"],
+        json!([]),
+        "what was set aside is no part of the store any more"
+    );
+}

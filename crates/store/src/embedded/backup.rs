@@ -5,9 +5,9 @@
 //! or in a segment. Segments never change: what an earlier backup has of them is kept. The manifest
 //! is renamed into place last; until then the earlier backup can be restored.
 
+mod files;
+
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use model::Timestamp;
@@ -18,9 +18,11 @@ use super::engine::load_segments;
 use super::flush::log_from;
 use super::folder::{Folder, sync_folder, write_whole};
 use super::indices::CLUSTER;
-use super::log;
 use super::manifest::{MANIFEST, Manifest, SavedFile};
 use super::segment::SegmentRow;
+pub use files::copy;
+use files::{Saving, is_as_saved, take};
+
 use crate::care::{Inspection, Watch};
 use crate::error::{Error, at};
 use crate::lock::Lock;
@@ -31,9 +33,6 @@ const FORMAT: &str = "datapulse backup 1";
 /// How often it begins anew where segments were merged or deleted while it copied. What it has
 /// copied stays, so each time there is less to do.
 const MAX_TRIES: usize = 20;
-
-/// Bytes copied at once.
-const CHUNK_BYTES: usize = 1 << 20;
 
 const STATE: &str = "state-";
 
@@ -126,52 +125,6 @@ pub fn check(dir: &Path, watch: Watch<'_>) -> Result<Inspection, Error> {
             .map(|what| format!("wasn't in it when it was made: {what}")),
     );
     Ok(found)
-}
-
-/// Whether a file has the length and checksum that the manifest says.
-pub fn is_as_saved(path: &Path, saved: &SavedFile) -> Result<(), String> {
-    let sum = File::open(path).and_then(|file| pass(file, &mut std::io::sink()));
-    match sum {
-        Err(error) => Err(format!("can't be read: {error}")),
-        Ok((bytes, _)) if bytes != saved.bytes => {
-            Err(format!("has {bytes} bytes, {} were written", saved.bytes))
-        }
-        Ok((_, crc32)) if crc32 != saved.crc32 => Err("has a wrong checksum".to_owned()),
-        Ok(_) => Ok(()),
-    }
-}
-
-/// Length and CRC-32 of what goes from one to the other.
-fn pass(mut from: impl Read, to: &mut impl Write) -> std::io::Result<(u64, u32)> {
-    let mut hasher = crc32fast::Hasher::new();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let mut bytes = 0;
-    loop {
-        let count = from.read(&mut chunk)?;
-        if count == 0 {
-            return Ok((bytes, hasher.finalize()));
-        }
-        hasher.update(&chunk[..count]);
-        to.write_all(&chunk[..count])?;
-        bytes += count as u64;
-    }
-}
-
-/// Copies a file as a whole or not at all; gives its length and checksum.
-pub fn copy(from: &Path, to: &Path) -> Result<(u64, u32), Error> {
-    let source = File::open(from).map_err(|error| at(from, "can't be opened", &error))?;
-    let beside = to.with_extension("new");
-    let copied = File::create(&beside).and_then(|mut out| {
-        let sum = pass(source, &mut out)?;
-        out.sync_all()?;
-        std::fs::rename(&beside, to)?;
-        Ok(sum)
-    });
-    copied.map_err(|error| {
-        // What was written of it only takes room.
-        let _ = std::fs::remove_file(&beside);
-        at(to, "can't be written", &error)
-    })
 }
 
 /// Where the backup goes; held by one process.
@@ -409,121 +362,10 @@ fn next_state(before: Option<&str>) -> String {
     format!("{STATE}{:06}", number.unwrap_or(0) + 1)
 }
 
-/// Copies or links a segment; what is wrong with it in words, where it isn't what was written.
-fn take(
-    from: &Path,
-    to: &Path,
-    saved: &SavedFile,
-    link: bool,
-) -> Result<Result<(), String>, Error> {
-    if link {
-        if let Err(what) = is_as_saved(from, saved) {
-            return Ok(Err(what));
-        }
-        // A file of this name that isn't as it was saved is in the way.
-        let _ = std::fs::remove_file(to);
-        return match std::fs::hard_link(from, to) {
-            Ok(()) => Ok(Ok(())),
-            Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
-                Err(Error::Refused(format!(
-                    "{}: hard links work on the data folder's own file system only: leave --link out",
-                    to.display()
-                )))
-            }
-            Err(error) => Err(at(to, "can't be linked", &error)),
-        };
-    }
-    if let Err(error) = File::open(from) {
-        return Ok(Err(format!("can't be read: {error}")));
-    }
-    copy(from, to)?;
-    let copied = is_as_saved(to, saved);
-    if copied.is_err() {
-        let _ = std::fs::remove_file(to);
-    }
-    Ok(copied)
-}
-
 #[derive(Default)]
 struct Segments {
     saved: Vec<SavedFile>,
     missing: Vec<String>,
     documents: u64,
     kept_bytes: u64,
-}
-
-/// The files that are one backup's alone.
-struct Saving<'a> {
-    root: &'a Path,
-    state: &'a str,
-    files: Vec<SavedFile>,
-}
-
-impl Saving<'_> {
-    /// Copies one file; one that isn't there is left out.
-    fn file(&mut self, from: &Path, name: &str) -> Result<(), Error> {
-        let path = format!("{}/{name}", self.state);
-        match File::open(from) {
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(at(from, "can't be read", &error)),
-        }
-        let (bytes, crc32) = copy(from, &self.root.join(&path))?;
-        self.files.push(SavedFile {
-            name: name.to_owned(),
-            path,
-            bytes,
-            crc32,
-        });
-        Ok(())
-    }
-
-    /// The generations that no segment covers, as far as they are written. One that goes meanwhile
-    /// is covered by segments, which the database's copy names.
-    fn log(&mut self, folder: &Folder, from: u64) -> Result<(), Error> {
-        for (number, path) in log::generations(&folder.log())? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if number >= from {
-                self.file(&path, &format!("log/{name}"))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A generation that was begun since the log was copied is empty.
-    fn begun(&mut self, generation: u64) -> Result<(), Error> {
-        let name = format!("log/{}", log::file_name(generation));
-        if generation == 0 || self.files.iter().any(|file| file.name == name) {
-            return Ok(());
-        }
-        let path = format!("{}/{name}", self.state);
-        write_whole(&self.root.join(&path), &[])?;
-        self.files.push(SavedFile {
-            name,
-            path,
-            bytes: 0,
-            crc32: 0,
-        });
-        Ok(())
-    }
-
-    /// SQLite's own copy, of one moment, while others may write.
-    fn database(&mut self, connection: &Connection, name: &str) -> Result<(), Error> {
-        let path = format!("{}/{name}", self.state);
-        let target = self.root.join(&path);
-        connection.execute("VACUUM INTO ?1", [target.display().to_string()])?;
-        let (bytes, crc32) = File::open(&target)
-            .and_then(|file| {
-                file.sync_all()?;
-                pass(&file, &mut std::io::sink())
-            })
-            .map_err(|error| at(&target, "can't be read", &error))?;
-        self.files.push(SavedFile {
-            name: name.to_owned(),
-            path,
-            bytes,
-            crc32,
-        });
-        Ok(())
-    }
 }

@@ -18,7 +18,7 @@ pub struct Snapshot {
     engine: Arc<Engine>,
     database: Database,
     telemetry: Vec<IndexSnapshot>,
-    /// Names of telemetry's indices that were asked for.
+    /// Names of indices that were asked for.
     asked: Mutex<BTreeSet<String>>,
 }
 
@@ -53,6 +53,8 @@ impl Snapshot {
         } else {
             Vec::new()
         };
+        self.asking()
+            .extend(found.iter().map(|index| index.name.clone()));
         for index in &self.telemetry {
             if names.names(&index.name) && !found.iter().any(|other| other.name == index.name) {
                 self.asking().insert(index.name.clone());
@@ -63,7 +65,7 @@ impl Snapshot {
         Ok(found)
     }
 
-    /// The indices of telemetry that [`Snapshot::matching`] has given.
+    /// The indices that [`Snapshot::matching`] has given.
     pub fn asked(&self) -> BTreeSet<String> {
         self.asking().clone()
     }

@@ -16,6 +16,10 @@ use super::folder::{Folder, set_aside, write_whole};
 use super::mirror::{self, Altered};
 use super::segment::Segment;
 use crate::error::{Error, at};
+use crate::indices::{RUNBOOKS, SERVICES};
+
+/// What concerns no answer; no index has this name.
+const NO_INDEX: &str = "";
 
 /// Damages that one answer names at most.
 const MAX_TOLD: usize = 5;
@@ -153,11 +157,7 @@ pub fn name_altered(engine: &Engine, altered: &[Altered]) -> Result<(), Error> {
             }
             continue;
         }
-        let index = match one.table {
-            "fields" | "replaced" => one.key.split_once('/').map(|(index, _)| index.to_owned()),
-            "indices" | "dropped" | "services" => Some(one.key.clone()),
-            _ => None,
-        };
+        let index = concerned(one);
         let text = format!(
             "{}: {}{}",
             engine.folder.database().display(),
@@ -172,7 +172,6 @@ pub fn name_altered(engine: &Engine, altered: &[Altered]) -> Result<(), Error> {
             .take(40)
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
             .collect();
-        let index = index.filter(|_| one.table != "replaced");
         let sum = crc32fast::hash(one.key.as_bytes());
         let name = format!("{}-{safe}-{sum:08x}.txt", one.table);
         engine.keep_damage(&name, Damage { index, text })?;
@@ -183,6 +182,23 @@ pub fn name_altered(engine: &Engine, altered: &[Altered]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The index whose answers a row concerns; `None`: any may be.
+fn concerned(altered: &Altered) -> Option<String> {
+    let key = &altered.key;
+    match altered.table {
+        "fields" => key.split_once('/').map(|(index, _)| index.to_owned()),
+        "indices" | "dropped" => Some(key.clone()),
+        "segments" => {
+            let said = altered.said.as_ref()?;
+            said.split('\'').nth(1).map(str::to_owned)
+        }
+        "services" => Some(SERVICES.to_owned()),
+        "runbooks" => Some(RUNBOOKS.to_owned()),
+        "templates" => Some(NO_INDEX.to_owned()),
+        _ => None,
+    }
 }
 
 /// Keeps what was damaged for `health`, over restarts too. `file` is its name in `damaged/`.
@@ -232,4 +248,35 @@ pub fn forget_known(connection: &Connection, folder: &Folder) -> Result<(), Erro
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Altered, concerned};
+
+    #[test]
+    fn a_row_concerns_its_index() {
+        let of = |table, key: &str, said: Option<&str>| {
+            concerned(&Altered {
+                table,
+                key: key.to_owned(),
+                said: said.map(str::to_owned),
+                is_there: false,
+            })
+        };
+        assert_eq!(
+            of("fields", "logs-a/service.name", None).as_deref(),
+            Some("logs-a")
+        );
+        assert_eq!(
+            of("segments", "7", Some("7,'logs-a','f',1")).as_deref(),
+            Some("logs-a")
+        );
+        assert_eq!(of("segments", "7", None), None, "any may lack documents");
+        assert_eq!(
+            of("services", "cart", None).as_deref(),
+            Some("lookup-services")
+        );
+        assert_eq!(of("meta", "log_from", None), None);
+    }
 }

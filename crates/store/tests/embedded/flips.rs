@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 use store::{Embedded, Journal, Operation, Options, Telemetry, embedded};
 
@@ -208,12 +209,18 @@ fn run(hot: bool, places: impl Strategy<Value = (usize, Harm)>) {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(CASES);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+    let seed: u8 = std::env::var("DATAPULSE_SOAK_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(7);
+    let config = ProptestConfig {
         cases,
         max_shrink_iters: 0,
         failure_persistence: None,
         ..ProptestConfig::default()
-    });
+    };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
+    let mut runner = TestRunner::new_with_rng(config, rng);
     let outcome = runner.run(&places, |(target, what)| {
         prop_assert_eq!(lost(&whole, target, &what), None);
         Ok(())
