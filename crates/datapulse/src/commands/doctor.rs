@@ -280,6 +280,7 @@ fn limits() -> Vec<(&'static str, u64)> {
         ("rows of one page of incidents", store::journal::MAX_PAGE as u64),
         ("documents of one batch", store::telemetry::MAX_BATCH as u64),
         ("indices", store::embedded::MAX_INDICES as u64),
+        ("rows of one page of store stats", store::care::MAX_STATS_PAGE as u64),
         ("fields of one index", store::embedded::MAX_FIELDS as u64),
         ("bytes of an answer of Elasticsearch, inflated", store::elastic::MAX_ANSWER_BYTES as u64),
         ("tries of a call to Elasticsearch", u64::from(store::elastic::MAX_ATTEMPTS)),

@@ -86,9 +86,19 @@ impl Engine {
 
 /// Takes a damaged segment out of every list. Beside a process that writes, it is only named.
 pub fn set_segment_aside(engine: &Arc<Engine>, segment: &Arc<Segment>, why: &str) {
+    let index = Some(segment.row.index.clone());
+    set_aside_of(engine, segment, why, index);
+}
+
+/// The same for a segment of whose row in the catalog nothing can be believed, its index neither.
+pub fn set_doubtful_aside(engine: &Arc<Engine>, segment: &Arc<Segment>, why: &str) {
+    set_aside_of(engine, segment, why, None);
+}
+
+fn set_aside_of(engine: &Arc<Engine>, segment: &Arc<Segment>, why: &str, index: Option<String>) {
     let row = &segment.row;
     let damage = Damage {
-        index: Some(row.index.clone()),
+        index,
         text: format!(
             "{}: segment of {} with {} documents {why}",
             segment.path().display(),

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::database::{Database, set_meta};
 use super::flush::{LOG_FROM, log_from};
 use super::folder::{FORMAT, Folder, write_whole};
-use super::{log, mirror};
+use super::log;
 use crate::error::Error;
 
 /// Brings the folder to the present format; says which one it had where that was another.
@@ -27,8 +27,8 @@ pub fn migrate(folder: &Folder, database: &Database) -> Result<Option<String>, E
     Ok(Some(format))
 }
 
-/// Format 2 keeps the catalog's rows twice, says of which index what was set aside, and begins the
-/// log with a file that is there.
+/// Format 2 keeps the catalog's rows twice and says of which index what was set aside: that is made
+/// when the database is opened. And its log begins with a file that is there.
 fn from_1(connection: &mut Connection, folder: &Folder) -> Result<(), Error> {
     let transaction = connection.transaction()?;
     let from = log_from(&transaction)?;
@@ -40,6 +40,5 @@ fn from_1(connection: &mut Connection, folder: &Folder) -> Result<(), Error> {
     if let Some((first, _)) = first {
         set_meta(&transaction, LOG_FROM, &first.to_string())?;
     }
-    mirror::fill(&transaction)?;
     Ok(transaction.commit()?)
 }

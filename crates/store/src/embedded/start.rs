@@ -171,7 +171,7 @@ fn known(engine: &Engine) -> Result<Known, Error> {
 /// query first reads a segment. False where something is wrong with one.
 fn list_segments(engine: &Arc<Engine>, known: &Known) -> Result<bool, Error> {
     let folder = engine.folder.segments();
-    let mut damaged = Vec::new();
+    let (mut damaged, mut doubtful) = (Vec::new(), Vec::new());
     {
         let mut state = engine.state_mut();
         for row in &known.segments {
@@ -182,7 +182,7 @@ fn list_segments(engine: &Arc<Engine>, known: &Known) -> Result<bool, Error> {
             let is_this = |one: &&Altered| one.table == "segments" && one.key == id;
             if let Some(altered) = known.altered.iter().find(is_this) {
                 let why = format!("isn't what the catalog had: {}", altered.what());
-                damaged.push((segment.clone(), why));
+                doubtful.push((segment.clone(), why));
                 index.segments.push(segment);
                 continue;
             }
@@ -197,7 +197,10 @@ fn list_segments(engine: &Arc<Engine>, known: &Known) -> Result<bool, Error> {
             index.segments.push(segment);
         }
     }
-    let whole = damaged.is_empty();
+    let whole = damaged.is_empty() && doubtful.is_empty();
+    for (segment, why) in doubtful {
+        damage::set_doubtful_aside(engine, &segment, &why);
+    }
     for (segment, why) in damaged {
         damage::set_segment_aside(engine, &segment, &why);
     }

@@ -147,6 +147,8 @@ async fn missing(dir: &Path) -> Result<Option<String>, String> {
 #[derive(Debug, Clone)]
 enum Harm {
     Flip(usize),
+    /// A bit of the database in or near a word of the catalog: few of its bytes mean something.
+    Near(usize),
     /// The file ends there. The end of the log can't be told from a write that never came.
     Cut(usize),
 }
@@ -156,6 +158,15 @@ fn harm(path: &Path, harm: &Harm) -> bool {
     match harm {
         Harm::Flip(place) => {
             let bit = place % (length * 8);
+            change(path, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+        }
+        Harm::Near(place) => {
+            let bytes = std::fs::read(path).expect("reads");
+            let bits = near(&bytes);
+            if bits.is_empty() {
+                return false;
+            }
+            let bit = bits[place % bits.len()];
             change(path, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
         }
         Harm::Cut(place) => {
@@ -169,13 +180,46 @@ fn harm(path: &Path, harm: &Harm) -> bool {
     true
 }
 
+/// Words of the catalog's rows.
+const WORDS: [&[u8]; 4] = [
+    b"traces-application",
+    b".parquet",
+    b"log_from",
+    b"service.name",
+];
+
+/// Bytes before and after a word that belong to its row, mostly.
+const ROW: usize = 24;
+
+/// Bits in and around those words.
+fn near(bytes: &[u8]) -> Vec<usize> {
+    let mut found = BTreeSet::new();
+    for word in WORDS {
+        for (place, window) in bytes.windows(word.len()).enumerate() {
+            if window == word {
+                let end = (place + word.len() + ROW).min(bytes.len());
+                found.extend(place.saturating_sub(ROW) * 8..end * 8);
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
 /// Opens a damaged copy; what was lost without a word.
 fn lost(whole: &Path, target: usize, what: &Harm) -> Option<String> {
     let dir = tempfile::tempdir().expect("a folder");
     let data = dir.path().join("data");
     copy(whole, &data);
     let targets = targets(&data);
-    let path = &targets[target % targets.len()];
+    let database = |path: &&PathBuf| path.to_string_lossy().contains("truth.db");
+    let path = match what {
+        Harm::Near(_) => targets
+            .iter()
+            .filter(database)
+            .max_by_key(|path| path.metadata().expect("is there").len()),
+        _ => targets.get(target % targets.len()),
+    };
+    let path = path.expect("there are files");
     if !harm(path, what) {
         return None;
     }
@@ -231,7 +275,9 @@ fn run(hot: bool, places: impl Strategy<Value = (usize, Harm)>) {
 }
 
 fn harms() -> impl Strategy<Value = (usize, Harm)> {
-    let what = prop_oneof![4 => any::<usize>().prop_map(Harm::Flip), 1 => any::<usize>().prop_map(Harm::Cut)];
+    let what = prop_oneof![
+        4 => any::<usize>().prop_map(Harm::Near),
+        4 => any::<usize>().prop_map(Harm::Flip), 1 => any::<usize>().prop_map(Harm::Cut)];
     (any::<usize>(), what)
 }
 
