@@ -361,3 +361,81 @@ async fn a_backup_that_is_killed_leaves_the_one_before() {
     }
     assert!(saved > 0, "no backup was ever made");
 }
+
+/// Not a test: restores once, and may be killed meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by `a_restore_that_is_killed_leaves_all_or_nothing`"]
+async fn child_that_restores() {
+    let dir = std::env::var(FOLDER).expect("run by the test beside it only");
+    let dir = Path::new(&dir);
+    let mut out = std::io::stdout();
+    writeln!(out, "begins")
+        .and_then(|()| out.flush())
+        .expect("the parent listens");
+    restored(&dir.join("saved"), &dir.join("back")).await;
+    writeln!(out, "restored")
+        .and_then(|()| out.flush())
+        .expect("the parent listens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_is_killed_leaves_all_or_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (data, back) = (dir.path().join("data"), dir.path().join("back"));
+    let store = open(&data).await;
+    for segment in 0..40 {
+        put(&store, spans(segment * 500..segment * 500 + 500)).await;
+        // Compaction keeps a few of them.
+        store.flush().await.expect("goes to a segment");
+    }
+    back_up(&data, &dir.path().join("saved"))
+        .await
+        .expect("backs up");
+    let mut dice = Dice(3);
+    let (mut whole, mut nothing) = (0, 0);
+    for kill in 0..24 {
+        let mut child = Command::new(std::env::current_exe().expect("is known"))
+            .args([
+                "--ignored",
+                "--exact",
+                "backup::child_that_restores",
+                "--nocapture",
+            ])
+            .env(FOLDER, dir.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        let out = child.stdout.take().expect("is piped");
+        let mut lines = BufReader::new(out).lines().map_while(Result::ok);
+        lines.find(|line| line == "begins").expect("begins");
+        std::thread::sleep(Duration::from_millis(dice.below(40)));
+        child.kill().expect("is killed");
+        let said_done = lines.any(|line| line == "restored");
+        child.wait().expect("is over");
+        if !back.exists() {
+            assert!(
+                !said_done,
+                "kill {kill}: what was said to be restored is there"
+            );
+            nothing += 1;
+            continue;
+        }
+        let found = embedded::inspect(&back, true, |_, _| ())
+            .await
+            .expect("looks");
+        assert!(found.is_whole(), "kill {kill}: {found:?}");
+        let back_store = open(&back).await;
+        assert_eq!(ids(&back_store, INDEX, None).await.len(), 20_000);
+        drop(back_store);
+        std::fs::remove_dir_all(&back).expect("deletes");
+        whole += 1;
+    }
+    println!("{whole} whole, {nothing} not there");
+    // Whatever the last one left, the next goes on.
+    assert!(matches!(
+        restored(&dir.path().join("saved"), &back).await,
+        Restored::Done(_)
+    ));
+    assert!(!dir.path().join(".back.restoring").exists());
+}
