@@ -12,6 +12,7 @@ use crate::step::{cargo, is_release, perform, use_release};
 pub mod cases;
 pub mod conformance;
 pub mod demos;
+pub mod flips;
 mod fuzz;
 pub mod ingest;
 mod inspect;
@@ -23,13 +24,16 @@ const SEED: u64 = 7;
 /// Kills of the full runs.
 const DEMO_KILLS: usize = 100;
 const INGEST_KILLS: usize = 1_000;
+/// Folders in which a bit flips, of the full run.
+const FLIPPED_FOLDERS: usize = 10_000;
 /// Seeds of the full demo run, times all faults.
 const DEMO_SEEDS: u64 = 5;
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "demo",
     "kills",
     "ingest",
+    "flips",
     "cases",
     "conformance",
     "differential",
@@ -85,6 +89,7 @@ fn one(name: &str, until: Until) -> Result<Ended> {
         "demo" => demos::run(&demos::Plan::full(DEMO_SEEDS)?, until),
         "kills" => kills::run(&kills::Plan::full(DEMO_KILLS, SEED), until),
         "ingest" => ingest::run(INGEST_KILLS, SEED, until),
+        "flips" => flips::run(FLIPPED_FOLDERS, SEED, until),
         "cases" => cases::full(until),
         "fuzz" => fuzz::run(FUZZ_RUNS, SEED, until),
         "differential" => differential(&DifferentialPlan {

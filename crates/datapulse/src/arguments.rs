@@ -79,7 +79,7 @@ pub enum Command {
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(Token),
-    /// What a cluster needs before it can hold the store
+    /// Verify, measure, back up and restore what is kept
     #[command(subcommand)]
     Store(Store),
     /// Print a shell's completion script
@@ -342,6 +342,42 @@ impl Mode {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum Store {
+    /// Look at every file, also beside a server that runs; exit 3 naming what is wrong and what to do
+    Verify {
+        /// Decode every page of every segment, and go through the whole database
+        #[arg(long)]
+        deep: bool,
+    },
+    /// What each index holds: documents, bytes, span of time
+    Stats {
+        /// Names and wildcards, with commas; without it, all
+        #[arg(long, value_name = "PATTERN")]
+        index: Option<String>,
+        /// index, documents, bytes, segments, oldest, newest; `-` before it: the largest first
+        #[arg(long, default_value = "index", allow_hyphen_values = true)]
+        sort: String,
+        #[arg(long, default_value_t = 0)]
+        offset: usize,
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Put segments together, by time and without replaced documents; through the server where one runs
+    Compact {
+        /// Names and wildcards, with commas; without it, all
+        #[arg(long, value_name = "PATTERN")]
+        index: Option<String>,
+    },
+    /// Copy the data folder, also while a server writes to it
+    Backup {
+        /// A new folder, or an earlier backup: of it, segments are kept
+        #[arg(value_name = "DEST")]
+        destination: PathBuf,
+        /// Hard links instead of copies: made at once, but on the same disk
+        #[arg(long)]
+        link: bool,
+    },
+    /// Make a new data folder (--data DIR) of a backup, whole or not at all
+    Restore { backup: PathBuf },
     /// Make index templates and indices where they are missing; again, nothing changes
     Setup {
         /// Only say what would be made

@@ -21,6 +21,8 @@ pub const ADDRESS_FILE: &str = "server.json";
 pub const API: &str = "/api/datapulse/v1";
 /// An answer's time limit.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// That of an answer that comes when much work is done.
+const PATIENT_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// A server on this machine takes a connection at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -122,6 +124,18 @@ impl Client {
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// As [`Client::post`], for what may take as long as it takes.
+    pub async fn post_patiently(&self, path: &str, body: &Value) -> Result<Value> {
+        let patient = Self {
+            url: self.url.clone(),
+            token: self.token.clone(),
+            http: reqwest::Client::builder()
+                .timeout(PATIENT_TIMEOUT)
+                .build()?,
+        };
+        patient.post(path, body).await
     }
 
     /// `path` lies under the API's root. A refusal is an error with the server's own words.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use store::elastic::{Address, Login};
+use store::retention::Rule;
 
 use crate::refusal::wrong_use;
 
@@ -124,11 +125,32 @@ pub struct Webhook {
 pub struct Retention {
     /// Telemetry older than this is dropped; 0: never.
     pub telemetry_days: u32,
+    /// Other bounds for the indices that a pattern names, on the embedded store.
+    pub index: Vec<Rule>,
+}
+
+/// What `telemetry_days` is about.
+const TELEMETRY: &str = "metrics-*,logs-*,traces-*";
+
+impl Retention {
+    /// All rules, in order.
+    pub fn rules(&self) -> Vec<Rule> {
+        let mut rules = self.index.clone();
+        rules.push(Rule {
+            pattern: TELEMETRY.to_owned(),
+            days: self.telemetry_days,
+            max_bytes: 0,
+        });
+        rules
+    }
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { telemetry_days: 30 }
+        Self {
+            telemetry_days: 30,
+            index: Vec::new(),
+        }
     }
 }
 
@@ -168,7 +190,48 @@ impl Configuration {
             let (table, key) = name.rsplit_once('.').unwrap_or(("", name));
             (line_of(text, table, key), message.clone())
         })?;
+        self.check_retention(text)?;
         self.check_calls(text)
+    }
+
+    fn check_retention(&self, text: &str) -> Found {
+        for (place, rule) in self.retention.index.iter().enumerate() {
+            let at = |key: &str, message: String| {
+                Err((line_of_item(text, "retention.index", place, key), message))
+            };
+            if self.is_elasticsearch() {
+                return at(
+                    "pattern",
+                    "retention.index: is for the embedded store; in Elasticsearch, the data streams' lifecycle holds \
+                     (telemetry_days)"
+                        .to_owned(),
+                );
+            }
+            let ours = rule.pattern.split(',').map(str::trim).find(|part| {
+                part.is_empty()
+                    || store::indices::is_ours(part)
+                    || *part == store::indices::SERVICES
+            });
+            if let Some(part) = ours {
+                return at(
+                    "pattern",
+                    format!(
+                        "retention.index.pattern: expected names of telemetry's indices such as logs-*, got {part:?}"
+                    ),
+                );
+            }
+            if rule.days == 0 && rule.max_bytes == 0 {
+                return at(
+                    "pattern",
+                    format!(
+                        "retention.index {:?}: expected days or max_bytes, both are 0: then it is kept for ever, \
+                         say so with days = 36500",
+                        rule.pattern
+                    ),
+                );
+            }
+        }
+        Ok(())
     }
 
     fn check_backends(&self, text: &str) -> Found {
@@ -449,6 +512,14 @@ mod tests {
             fails(&(hook("a", "http://a/") + &hook("a", "http://b/")))
                 .starts_with("datapulse.toml:6: webhook.name: ")
         );
+        let rule = |text: &str| fails(&format!("[[retention.index]]\n{text}\n"));
+        assert!(
+            rule("pattern = \"agent-audit-2026.11\"\ndays = 1").starts_with(
+                "datapulse.toml:2: retention.index.pattern: expected names of telemetry's indices"
+            )
+        );
+        assert!(rule("pattern = \"logs-*\"").contains("both are 0"));
+        assert_eq!(rule("pattern = \"logs-*\"\ndays = 1"), "parsed");
         assert!(
             fails("[runner]\nkind = \"control-api\"\n")
                 .starts_with("datapulse.toml:1: runner.url: ")

@@ -87,6 +87,7 @@ impl Context {
             hosts: Vec::new(),
             cors_origins: Vec::new(),
             audit: serve::audit(&store),
+            care: store.care(),
             metrics: Arc::new(String::new) as gateway::Metrics,
         };
         let router = gateway::router(Gateway::new(casework, options));

@@ -20,6 +20,7 @@ mod measure;
 mod print;
 mod progress;
 mod refusal;
+mod retain;
 mod serve;
 mod wire;
 

@@ -19,14 +19,12 @@ use crate::client::Address;
 use crate::commands::audit;
 use crate::context::Context;
 use crate::refusal::wrong_use;
+use crate::retain::retain;
 use crate::wire::{self, Agents, Parts};
 use crate::{measure, print};
 
 /// Requests under way have so long to end after a stop; streams of events never end by themselves.
 const STOP_WAIT: Duration = Duration::from_secs(2);
-/// How often old telemetry is looked for.
-const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// The name of the token that the address file holds.
 const LOCAL: &str = "local";
 
@@ -51,10 +49,7 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     address.write(&here.folder)?;
     let agents = Agents::start(&parts, &roles);
     greet(here, &parts, &door, arguments.no_auth)?;
-    let retention = retain(
-        parts.store.clone(),
-        here.configuration.retention.telemetry_days,
-    );
+    let retention = retain(parts.store.clone(), here.configuration.retention.rules());
     tokio::select! {
         () = stopped() => {}
         () = retention => {}
@@ -128,20 +123,6 @@ pub async fn stopped() {
     }
 }
 
-async fn retain(store: Backend, days: u32) {
-    loop {
-        if days > 0 {
-            let before = Clock::wall().now().plus_ms(-DAY_MS * i64::from(days));
-            for pattern in ["metrics-*", "logs-*", "traces-*"] {
-                if let Err(error) = store.retain(pattern, before).await {
-                    tracing::warn!(%error, pattern, "old telemetry can't be dropped");
-                }
-            }
-        }
-        tokio::time::sleep(RETAIN_EVERY).await;
-    }
-}
-
 /// A token without an end for this run; those of the same name from earlier runs end.
 pub async fn fresh_token(store: &Backend, name: &str, role: Role, person: bool) -> Result<String> {
     let now = Clock::wall().now();
@@ -200,6 +181,7 @@ impl Door {
             no_auth,
             hosts,
             audit: audit(&parts.store),
+            care: parts.store.care(),
             cors_origins: parts.cors_origins.clone(),
             metrics: measure::recorder(&parts.casework)?,
         };

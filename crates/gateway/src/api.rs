@@ -11,6 +11,7 @@ use crate::problem::Problem;
 use crate::routes::MAX_BODY;
 use crate::state::Gateway;
 
+pub mod care;
 pub mod evidence;
 pub mod incidents;
 pub mod marks;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, OpenApi};
 
-use crate::api::{evidence, incidents, marks, observe, proposals, tokens};
+use crate::api::{care, evidence, incidents, marks, observe, proposals, tokens};
 use crate::problem::Problem;
 use crate::routes::{Access, Dialect, Route, table};
 
@@ -51,6 +51,10 @@ use crate::routes::{Access, Dialect, Route, table};
         observe::AuditIncident,
         observe::Health,
         observe::Me,
+        care::StatsPage,
+        care::IndexLine,
+        care::CompactionRequest,
+        care::CompactionDone,
         tokens::TokenLine,
         tokens::TokenList,
         tokens::TokenRequest,
@@ -152,6 +156,7 @@ fn asked(route: &Route) -> Vec<Parameter> {
     match (route.method, route.gives) {
         ("GET", "IncidentPage") => incidents::ListQuery::into_params(query),
         ("GET", "RecordPage") => incidents::PageQuery::into_params(query),
+        ("GET", "StatsPage") => care::StatsQuery::into_params(query),
         ("GET", "ServiceSeries") => observe::SeriesQuery::into_params(query),
         _ => Vec::new(),
     }

@@ -125,7 +125,7 @@ fn or_page(route: Route) -> Route {
 /// Every route, a line each.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use api::{evidence, incidents, marks, observe, proposals, stream, tokens};
+    use api::{care, evidence, incidents, marks, observe, proposals, stream, tokens};
     let read = Access::Scope(Scope::IncidentsRead);
     let write = Access::Scope(Scope::IncidentsWrite);
     let manage = Access::Scope(Scope::ToolsManage);
@@ -154,6 +154,8 @@ pub fn table() -> Vec<Route> {
         api("GET", "/audit", read, "Verify the journal", ("", "AuditResult"), get(observe::audit)),
         api("GET", "/stream", read, "Changes as server-sent events", ("", ""), get(stream::stream)),
         api("GET", "/health", read, "Is Sentinel late, has telemetry stopped", ("", "Health"), get(observe::health)),
+        api("GET", "/store/stats", read, "What each index holds", ("", "StatsPage"), get(care::stats)),
+        api("POST", "/store/compact", manage, "Put segments together", ("CompactionRequest", "CompactionDone"), post(care::compact)),
         api("GET", "/me", Access::Known, "Who is asking", ("", "Me"), get(observe::me)),
         api("GET", "/tokens", manage, "The tokens, never their secrets", ("", "TokenList"), get(tokens::list)),
         api("POST", "/tokens", manage, "Make a token", ("TokenRequest", "NewToken"), post(tokens::create)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use casework::Casework;
 use serde_json::Value;
-use store::Embedded;
+use store::{Care, Embedded};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::api::stream::MAX_STREAMS;
@@ -33,6 +33,8 @@ pub struct Options {
     /// Origins whose pages may call; empty: none.
     pub cors_origins: Vec<String>,
     pub audit: Audit,
+    /// The store, as its operator sees it.
+    pub care: Arc<dyn Care>,
     pub metrics: Metrics,
 }
 

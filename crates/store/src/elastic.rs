@@ -9,6 +9,7 @@
 
 mod address;
 mod bulk;
+mod care;
 mod client;
 mod failure;
 mod journal;
@@ -80,7 +81,7 @@ impl Elastic {
         let client = Client::new(address)?;
         let server = server(&client).await?;
         std::fs::create_dir_all(folder).map_err(|error| at(folder, "can't be made", &error))?;
-        let lock = Lock::take(folder)?;
+        let lock = Lock::take(folder, "data folder")?;
         let path = anchors_path(folder, &server);
         let (anchors, _) = AnchorFile::open(&path, true)?;
         Self::over(client, server, path, Some((anchors, lock))).await

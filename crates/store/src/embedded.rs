@@ -10,8 +10,10 @@
 
 mod align;
 mod anchors;
+mod backup;
 mod catalog;
 mod columns;
+mod compact;
 mod damage;
 mod database;
 mod definition;
@@ -20,33 +22,48 @@ mod engine;
 mod flush;
 mod folder;
 mod indices;
+mod inspect;
 mod intake;
 mod journal;
 mod knowledge;
 mod log;
+mod manifest;
 mod mapping;
 mod memory;
+mod migrate;
+mod mirror;
+mod order;
 mod prune;
+mod restore;
 mod retain;
 mod scan;
 mod segment;
 mod start;
+mod stats;
 mod tables;
 mod telemetry;
 mod template;
 mod verify;
+mod write;
 mod writer;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use backup::{BackedUp, backup};
 pub use catalog::Snapshot;
+pub use compact::Compaction;
+pub use damage::Damage;
 pub use definition::{Definition, Kind};
 pub use engine::{Health, MAX_INDICES};
 pub use folder::FORMAT;
 pub use indices::Description;
+pub use inspect::inspect;
+pub use manifest::Manifest;
 pub use mapping::{MAX_FIELDS, Mapped};
+pub use restore::{Restored, restore};
+pub use retain::Dropped;
 
 use anchors::Anchors;
 use database::{Database, blocking};
@@ -162,12 +179,17 @@ impl Embedded {
     fn open_blocking(dir: &Path, options: Options) -> Result<Self, Error> {
         let (folder, lock) = Folder::take(dir)?;
         let database = Database::open(&folder.database(), options.durable)?;
+        migrate::migrate(&folder, &database)?;
         let durable = options.durable;
         let anchors_path = folder.anchors();
-        let anchors =
+        let (anchors, doubt) =
             database.with(|connection| Anchors::open(&anchors_path, connection, durable))?;
         let engine = Arc::new(Engine::new(folder, database.clone(), options, false));
         let log = start::load(&engine)?.ok_or_else(reading_only)?;
+        if let Some(doubt) = doubt {
+            let text = format!("{}: {doubt}", anchors_path.display());
+            engine.keep_damage("anchors.log.txt", Damage { index: None, text })?;
+        }
         let writer = Writer::start(engine.clone(), log)?;
         let sender = writer.sender().ok_or_else(writer::ended)?;
         let flusher = Flusher::start(engine.clone(), sender)?;

@@ -362,6 +362,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datapulse/v1/store/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each index holds */
+        get: operations["get_store_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/store/compact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put segments together */
+        post: operations["post_store_compact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datapulse/v1/me": {
         parameters: {
             query?: never;
@@ -1117,6 +1151,28 @@ export interface components {
             as: components["schemas"]["ClosedAs"];
             reason: string;
         };
+        CompactionDone: {
+            /**
+             * Format: int64
+             * @description Segments that were put together, and those that stand for them now.
+             */
+            segments_before: number;
+            /** Format: int64 */
+            segments_after: number;
+            /** Format: int64 */
+            bytes_before: number;
+            /** Format: int64 */
+            bytes_after: number;
+            /** Format: int64 */
+            documents: number;
+        };
+        CompactionRequest: {
+            /**
+             * @description Names and wildcards, separated by commas; without it, all.
+             * @default null
+             */
+            index: string | null;
+        };
         DecisionMade: {
             actor: components["schemas"]["Actor"];
             at: components["schemas"]["Timestamp"];
@@ -1412,6 +1468,27 @@ export interface components {
             total: number;
             items: components["schemas"]["Summary"][];
         };
+        /** @description One index. */
+        IndexLine: {
+            index: string;
+            /** Format: int64 */
+            documents: number;
+            /**
+             * Format: int64
+             * @description Of `documents`, those in memory and log only.
+             */
+            documents_in_memory: number;
+            /** Format: int64 */
+            segments: number;
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            largest_segment_bytes: number;
+            oldest?: components["schemas"]["Timestamp"] | null;
+            newest?: components["schemas"]["Timestamp"] | null;
+            /** Format: int64 */
+            fields?: number | null;
+        };
         /** @description One question that was asked, and what came of it. */
         LedgerEntry: {
             tool: string;
@@ -1674,6 +1751,33 @@ export interface components {
         };
         /** @enum {string} */
         Signal: "error_rate" | "latency" | "silence" | "metric" | "declared";
+        StatsPage: {
+            /**
+             * Format: int64
+             * @description Indices that match.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Of all that match.
+             */
+            documents: number;
+            /** Format: int64 */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Of documents that are in no segment yet; null on Elasticsearch.
+             */
+            log_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description Of journal, knowledge and catalog; null on Elasticsearch.
+             */
+            database_bytes?: number | null;
+            /** @description What was set aside, each with why. */
+            damaged: string[];
+            items: components["schemas"]["IndexLine"][];
+        };
         /**
          * @description Where the incident stands.
          * @enum {string}
@@ -2517,6 +2621,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_store_stats: {
+        parameters: {
+            query?: {
+                /** @description Names and wildcards, separated by commas. */
+                index?: string | null;
+                /** @description `index`, `documents`, `bytes`, `segments`, `oldest` or `newest`; `-` before it: the largest first. */
+                sort?: string | null;
+                offset?: number;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatsPage"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_store_compact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompactionRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompactionDone"];
                 };
             };
             /** @description A problem document */

@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use store::elastic::Change;
 use store::embedded::{Embedded, Health};
+use store::retention::Rule;
 use store::{Elastic, Telemetry};
 
 use crate::arguments::Output;
@@ -71,7 +72,7 @@ async fn checks(here: &Here) -> Vec<Check> {
         true => elasticsearch(here).await,
         false => folder(here).await,
     };
-    let mut found = vec![kept, server(here).await];
+    let mut found = vec![kept, server(here).await, retention(here).await];
     let runner = &here.configuration.runner;
     found.push(if runner.kind.is_empty() {
         Check {
@@ -200,6 +201,49 @@ fn kept(health: &Health) -> String {
     says
 }
 
+/// How long telemetry is kept, and what became of that the last time.
+async fn retention(here: &Here) -> Check {
+    let mut says: Vec<String> = here
+        .configuration
+        .retention
+        .rules()
+        .iter()
+        .map(rule)
+        .collect();
+    if !here.configuration.is_elasticsearch()
+        && let Ok(store) = Embedded::open_reading(&here.folder).await
+        && let Ok(Some(last)) = store.retention_said().await
+    {
+        says.push(format!("last looked at {last}"));
+    }
+    Check {
+        name: "retention",
+        state: match says.last() {
+            Some(last) if last.contains("nothing is deleted by it") => State::Note,
+            _ => State::Good,
+        },
+        says: says.join("; "),
+    }
+}
+
+fn rule(rule: &Rule) -> String {
+    let mut bounds = Vec::new();
+    if rule.days > 0 {
+        bounds.push(format!("{} days", rule.days));
+    }
+    if rule.max_bytes > 0 {
+        bounds.push(print::bytes(rule.max_bytes));
+    }
+    match bounds.is_empty() {
+        true => format!("{} is kept for ever", rule.pattern),
+        false => format!(
+            "{} is kept for {}",
+            rule.pattern,
+            bounds.join(" and up to ")
+        ),
+    }
+}
+
 async fn server(here: &Here) -> Check {
     let name = "server";
     let Ok(Some(server)) = here.find_server() else {
@@ -236,6 +280,7 @@ fn limits() -> Vec<(&'static str, u64)> {
         ("rows of one page of incidents", store::journal::MAX_PAGE as u64),
         ("documents of one batch", store::telemetry::MAX_BATCH as u64),
         ("indices", store::embedded::MAX_INDICES as u64),
+        ("rows of one page of store stats", store::care::MAX_STATS_PAGE as u64),
         ("fields of one index", store::embedded::MAX_FIELDS as u64),
         ("bytes of an answer of Elasticsearch, inflated", store::elastic::MAX_ANSWER_BYTES as u64),
         ("tries of a call to Elasticsearch", u64::from(store::elastic::MAX_ATTEMPTS)),

@@ -16,4 +16,5 @@ mod runs;
 mod searches;
 mod server;
 mod sessions;
+mod store;
 mod story;

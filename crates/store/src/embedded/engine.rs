@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
+use super::damage::Damage;
 use super::database::Database;
 use super::definition::Definition;
 use super::folder::Folder;
@@ -60,8 +61,8 @@ impl State {
 /// What of the stored data can't be trusted, and what can't be done now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Each names a file that was set aside, and why.
-    pub damaged: Vec<String>,
+    /// What was set aside, and why.
+    pub damaged: Vec<Damage>,
     /// The last attempt to write segments failed: why.
     pub flush_error: Option<String>,
     /// Documents in memory and log only.
@@ -368,10 +369,10 @@ fn save_field(connection: &Connection, index: &str, field: &Mapped) -> Result<()
     Ok(())
 }
 
-pub fn has_parameters(connection: &Connection) -> Result<bool, Error> {
+pub fn has_column(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<bool> {
     let count: i64 = connection.query_row(
-        "SELECT COUNT(*) FROM pragma_table_info('fields') WHERE name = 'parameters'",
-        [],
+        "SELECT COUNT(*) FROM pragma_table_info(?1) WHERE name = ?2",
+        [table, column],
         |row| row.get(0),
     )?;
     Ok(count > 0)
@@ -380,7 +381,7 @@ pub fn has_parameters(connection: &Connection) -> Result<bool, Error> {
 /// Every index's fields as they are stored.
 pub fn load_fields(connection: &Connection) -> Result<BTreeMap<String, Vec<Mapped>>, Error> {
     // An older folder that is only read lacks the column.
-    let parameters = match has_parameters(connection)? {
+    let parameters = match has_column(connection, "fields", "parameters")? {
         true => "parameters",
         false => "NULL",
     };

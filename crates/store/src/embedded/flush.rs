@@ -12,16 +12,30 @@ use arrow::record_batch::RecordBatch;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
-use super::database::set_meta;
-use super::engine::Engine;
+use super::compact;
+use super::database::{meta, set_meta};
+use super::engine::{Engine, State};
 use super::folder::sync_folder;
 use super::log;
-use super::segment::{Segment, SegmentRow, write};
+use super::segment::{Segment, SegmentRow};
+use super::write::write;
 use super::writer::{Command, ended};
 use crate::error::Error;
 
 /// `meta`: the first generation of the log that no segment covers.
 pub const LOG_FROM: &str = "log_from";
+
+/// What [`LOG_FROM`] says.
+pub fn log_from(connection: &Connection) -> Result<u64, Error> {
+    let Some(text) = meta(connection, LOG_FROM)? else {
+        return Ok(0);
+    };
+    text.parse().map_err(|_| {
+        Error::Damaged(format!(
+            "the database: table meta, row {LOG_FROM}: {text:?} is no number"
+        ))
+    })
+}
 
 /// How often the background thread looks whether there is something to write.
 const TICK: Duration = Duration::from_millis(200);
@@ -29,19 +43,33 @@ const TICK: Duration = Duration::from_millis(200);
 /// After a failed attempt it waits this long.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// That many small segments of an index are put together.
-const SMALL_SEGMENTS: usize = 8;
-
 type Sender = tokio::sync::mpsc::Sender<Command>;
 
-/// A segment that was written, and those that it stands for from now on.
-struct Written {
-    row: SegmentRow,
-    /// From this index's frozen rows; else from `merged`.
-    frozen: bool,
-    merged: Vec<Arc<Segment>>,
-    /// What of `merged` was replaced when they were read.
-    replaced: HashSet<String>,
+/// Segments that were written, and what they stand for from now on.
+pub struct Written {
+    pub index: String,
+    pub rows: Vec<SegmentRow>,
+    pub source: Source,
+}
+
+/// Where the rows of new segments were before.
+pub enum Source {
+    /// Among the index's frozen rows.
+    Frozen,
+    /// In these segments; `replaced`: what of them was replaced when they were read.
+    Merged {
+        segments: Vec<Arc<Segment>>,
+        replaced: HashSet<String>,
+    },
+}
+
+impl Source {
+    fn merged(&self) -> &[Arc<Segment>] {
+        match self {
+            Self::Frozen => &[],
+            Self::Merged { segments, .. } => segments,
+        }
+    }
 }
 
 /// Writes all that is in memory to segments. Does nothing where memory is empty.
@@ -92,57 +120,62 @@ fn store(engine: &Engine, before: u64) -> Result<(), Error> {
         let file = format!("{before:012}-{number:04}.parquet");
         let row = write(&folder, &file, &index, &batches, durable)?;
         written.push(Written {
-            row,
-            frozen: true,
-            merged: Vec::new(),
-            replaced: HashSet::new(),
+            index,
+            rows: vec![row],
+            source: Source::Frozen,
         });
     }
-    written.extend(compact(engine, before)?);
+    written.extend(compact::small(engine)?);
     if durable && !written.is_empty() {
         sync_folder(&folder)?;
     }
-    engine
-        .database
-        .with(|connection| commit(connection, before, &mut written, &replaced))?;
-    publish(engine, written);
+    engine.database.with(|connection| {
+        let transaction = connection.transaction()?;
+        for (segment, document) in &replaced {
+            save_replaced(&transaction, *segment, document)?;
+        }
+        exchange(&transaction, &mut written)?;
+        set_meta(&transaction, LOG_FROM, &before.to_string())?;
+        Ok(transaction.commit()?)
+    })?;
+    {
+        let mut state = engine.state_mut();
+        publish(engine, &mut state, written);
+        state.frozen_before = None;
+        state.frozen_replaced.clear();
+        for index in state.indices.values_mut() {
+            index.frozen = None;
+        }
+    }
     log::cut(&engine.folder.log(), before)
 }
 
-/// The one transaction. From here on the segments are what holds their rows.
-fn commit(
-    connection: &mut Connection,
-    before: u64,
-    written: &mut [Written],
-    replaced: &[(i64, String)],
-) -> Result<(), Error> {
-    let transaction = connection.transaction()?;
-    for (segment, document) in replaced {
-        save_replaced(&transaction, *segment, document)?;
-    }
-    for new in written.iter_mut() {
-        let row = &new.row;
-        transaction
-            .prepare_cached(
-                "INSERT INTO segments(index_name, file, row_count, bytes, crc32, min_ms, max_ms) \
-                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                row.index,
-                row.file,
-                row.rows as i64,
-                row.bytes as i64,
-                i64::from(row.crc32),
-                row.span_ms.map(|span| span.0),
-                row.span_ms.map(|span| span.1),
-            ])?;
-        new.row.id = transaction.last_insert_rowid();
-        for old in &new.merged {
-            forget(&transaction, old.row.id)?;
+/// Names the new segments in the database and forgets those that they stand for. Once this is
+/// committed the new ones are what holds their rows.
+pub fn exchange(connection: &Connection, written: &mut [Written]) -> Result<(), Error> {
+    for new in written {
+        for row in &mut new.rows {
+            connection
+                .prepare_cached(
+                    "INSERT INTO segments(index_name, file, row_count, bytes, crc32, min_ms, max_ms) \
+                     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute(params![
+                    row.index,
+                    row.file,
+                    row.rows as i64,
+                    row.bytes as i64,
+                    i64::from(row.crc32),
+                    row.span_ms.map(|span| span.0),
+                    row.span_ms.map(|span| span.1),
+                ])?;
+            row.id = connection.last_insert_rowid();
+        }
+        for old in new.source.merged() {
+            forget(connection, old.row.id)?;
         }
     }
-    set_meta(&transaction, LOG_FROM, &before.to_string())?;
-    Ok(transaction.commit()?)
+    Ok(())
 }
 
 fn save_replaced(connection: &Connection, segment: i64, document: &str) -> Result<(), Error> {
@@ -160,90 +193,36 @@ pub fn forget(connection: &Connection, segment: i64) -> Result<(), Error> {
 }
 
 /// Lets queries see the segments in the place of what they were made from.
-fn publish(engine: &Engine, written: Vec<Written>) {
+pub fn publish(engine: &Engine, state: &mut State, written: Vec<Written>) {
     let folder = engine.folder.segments();
-    let mut state = engine.state_mut();
-    state.frozen_before = None;
-    state.frozen_replaced.clear();
     for new in written {
-        let id = new.row.id;
         let mut later: Vec<String> = Vec::new();
-        let index = state.indices.entry(new.row.index.clone()).or_default();
-        if new.frozen {
-            // What died since the freeze is in the log after it: a replay finds it again.
-            let dead = index.frozen.as_ref().map(|frozen| frozen.dead_ids());
-            later.extend(dead.into_iter().flatten().cloned());
-        }
-        let merged: HashSet<i64> = new.merged.iter().map(|old| old.row.id).collect();
-        for old in &new.merged {
-            later.extend(old.replaced().difference(&new.replaced).cloned());
-            old.retire();
-        }
-        let segment = Segment::new(&folder, new.row, later.iter().cloned().collect());
-        index.segments.retain(|old| !merged.contains(&old.row.id));
-        index.segments.push(Arc::new(segment));
-        state.replaced.retain(|(old, _)| !merged.contains(old));
-        state
-            .replaced
-            .extend(later.into_iter().map(|document| (id, document)));
-    }
-    for index in state.indices.values_mut() {
-        index.frozen = None;
-    }
-}
-
-/// Puts small segments of an index together, so that their number stays small.
-fn compact(engine: &Engine, before: u64) -> Result<Vec<Written>, Error> {
-    let folder = engine.folder.segments();
-    let candidates: Vec<Vec<Arc<Segment>>> = {
-        let state = engine.state();
-        let groups = state
-            .indices
-            .values()
-            .map(|index| small_ones(&index.segments, engine.options.flush_rows));
-        groups
-            .filter(|group| group.len() >= SMALL_SEGMENTS)
-            .collect()
-    };
-    let mut written = Vec::new();
-    for (number, merged) in candidates.into_iter().enumerate() {
-        let Some(first) = merged.first() else {
-            continue;
-        };
-        let index = first.row.index.clone();
-        let mut batches = Vec::new();
-        let mut all_replaced = HashSet::new();
-        for old in &merged {
-            let replaced = old.replaced();
-            for batch in old.read(None)? {
-                batches.push(super::scan::without(&batch, &replaced)?);
+        let index = state.indices.entry(new.index).or_default();
+        match &new.source {
+            Source::Frozen => {
+                // What died since the freeze is in the log after it: a replay finds it again.
+                let dead = index.frozen.as_ref().map(|frozen| frozen.dead_ids());
+                later.extend(dead.into_iter().flatten().cloned());
             }
-            all_replaced.extend(replaced.iter().cloned());
+            Source::Merged { segments, replaced } => {
+                for old in segments {
+                    later.extend(old.replaced().difference(replaced).cloned());
+                    old.retire();
+                }
+            }
         }
-        let file = format!("{before:012}-m{number:04}.parquet");
-        let row = write(&folder, &file, &index, &batches, engine.options.durable)?;
-        written.push(Written {
-            row,
-            frozen: false,
-            merged,
-            replaced: all_replaced,
-        });
+        let merged: HashSet<i64> = new.source.merged().iter().map(|old| old.row.id).collect();
+        index.segments.retain(|old| !merged.contains(&old.row.id));
+        state.replaced.retain(|(old, _)| !merged.contains(old));
+        for row in new.rows {
+            let id = row.id;
+            let segment = Segment::new(&folder, row, later.iter().cloned().collect());
+            index.segments.push(Arc::new(segment));
+            // To name an id in a segment that hasn't got it does no harm.
+            let named = later.iter().map(|document| (id, document.clone()));
+            state.replaced.extend(named);
+        }
     }
-    Ok(written)
-}
-
-/// The oldest segments that together make one of usual size.
-fn small_ones(segments: &[Arc<Segment>], rows: u64) -> Vec<Arc<Segment>> {
-    let mut sum = 0;
-    segments
-        .iter()
-        .filter(|segment| segment.row.rows < rows / 2 && segment.check().is_ok())
-        .take_while(|segment| {
-            sum += segment.row.rows;
-            sum <= rows
-        })
-        .cloned()
-        .collect()
 }
 
 /// The thread that writes segments when there is enough, or when nothing has come for a while.

@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::indices::{SERVICES, check_name, is_ours};
 
 /// `meta`: what tells this store from others.
-const CLUSTER: &str = "cluster_uuid";
+pub const CLUSTER: &str = "cluster_uuid";
 
 /// One index as it is now.
 #[derive(Debug, Clone)]
@@ -191,7 +191,8 @@ impl Embedded {
     }
 }
 
-fn alive_in(segment: &Segment) -> u64 {
+/// Rows that count.
+pub fn alive_in(segment: &Segment) -> u64 {
     let replaced = segment.replaced().len() as u64;
     segment.row.rows.saturating_sub(replaced)
 }

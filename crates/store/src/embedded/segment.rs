@@ -2,49 +2,34 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::compute::{SortColumn, concat, interleave_record_batch, lexsort_to_indices, max, min};
-use arrow::datatypes::{DataType, SchemaRef, TimestampMillisecondType};
-use arrow::error::ArrowError;
-use parquet::arrow::ArrowWriter;
+use arrow::array::{
+    Array, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMillisecondArray,
+};
+use arrow::compute::{filter_record_batch, max, min};
+use arrow::datatypes::{DataType, TimestampMillisecondType};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::bloom_filter::Sbbf;
-use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
+use parquet::file::metadata::PageIndexPolicy;
 
-use super::align::{align, unify};
+use super::order::GROUP_ROWS;
 use crate::error::{Error, at};
 use crate::indices::TIMESTAMP;
 
 pub const ID: &str = "_id";
-const LEVEL: &str = "log.level";
-const SERVICE: &str = "service.name";
-
-/// The order of rows. Levels come first: errors are few and asked for most, and so they lie
-/// together in pages of their own.
-const ORDER: [&str; 3] = [LEVEL, SERVICE, TIMESTAMP];
-
-/// Rows of a row group: what a query reads at least of a column.
-const ROW_GROUP_ROWS: usize = 65_536;
-
-/// Rows of a page: what a filtered query skips at once.
-const PAGE_ROWS: usize = 8_192;
+/// Linux's ENOMEM, ENFILE and EMFILE: the machine or the process has too much open, for now.
+const PASSING: [i32; 3] = [12, 23, 24];
 
 /// Bytes read at once while a checksum is taken.
-const CHUNK_BYTES: usize = 1 << 20;
-
-/// Of ids that aren't there, the share that makes a segment be read for nothing.
-const BLOOM_FALSE: f64 = 0.01;
+pub const CHUNK_BYTES: usize = 1 << 20;
 
 /// What the database says of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,17 +97,27 @@ impl Segment {
 
     /// Whether the file is what was written, by its checksum; asked once a process.
     pub fn check(&self) -> Result<(), String> {
-        self.checked
-            .get_or_init(|| match checksum_file(&self.path) {
-                Err(error) => Err(format!("can't be read: {error}")),
-                Ok((bytes, _)) if bytes != self.row.bytes => Err(format!(
-                    "has {bytes} bytes, {} were written",
-                    self.row.bytes
-                )),
-                Ok((_, sum)) if sum != self.row.crc32 => Err("has a wrong checksum".to_owned()),
-                Ok(_) => Ok(()),
-            })
-            .clone()
+        if let Some(known) = self.checked.get() {
+            return known.clone();
+        }
+        let found = match checksum_file(&self.path) {
+            // No fault of the file's: whoever reads it next is told that it can't be opened now.
+            Err(error)
+                if error
+                    .raw_os_error()
+                    .is_some_and(|code| PASSING.contains(&code)) =>
+            {
+                return Ok(());
+            }
+            Err(error) => Err(format!("can't be read: {error}")),
+            Ok((bytes, _)) if bytes != self.row.bytes => Err(format!(
+                "has {bytes} bytes, {} were written",
+                self.row.bytes
+            )),
+            Ok((_, sum)) if sum != self.row.crc32 => Err("has a wrong checksum".to_owned()),
+            Ok(_) => Ok(()),
+        };
+        self.checked.get_or_init(|| found).clone()
     }
 
     /// The footer, read once.
@@ -131,8 +126,11 @@ impl Segment {
             return Ok(metadata.clone());
         }
         let file = self.open()?;
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
-            .map_err(|error| self.unreadable(&error))?;
+        let metadata = ArrowReaderMetadata::load(
+            &file,
+            ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional),
+        )
+        .map_err(|error| self.unreadable(&error))?;
         Ok(self.metadata.get_or_init(|| metadata).clone())
     }
 
@@ -184,9 +182,35 @@ impl Segment {
         };
         ParquetRecordBatchReaderBuilder::new_with_metadata(self.open()?, metadata)
             .with_projection(mask)
-            .with_batch_size(ROW_GROUP_ROWS)
+            .with_batch_size(GROUP_ROWS)
             .build()
             .map_err(|error| self.unreadable(&error))?
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.unreadable(&error))
+    }
+
+    /// The rows of a span of time, all columns; those without a moment belong to the span that
+    /// has no beginning.
+    pub fn read_between(&self, span: &Range<i64>) -> Result<Vec<RecordBatch>, Error> {
+        let inside = |(first, last): (i64, i64)| span.start <= first && last < span.end;
+        if *span == (i64::MIN..i64::MAX) || self.row.span_ms.is_some_and(inside) {
+            return self.read(None);
+        }
+        let outside = |(first, last): (i64, i64)| last < span.start || span.end <= first;
+        if span.start > i64::MIN && self.row.span_ms.is_some_and(outside) {
+            return Ok(Vec::new());
+        }
+        let batches = self.read(None)?.into_iter().map(|batch| {
+            let Some(moments) = moments(&batch) else {
+                return Ok(batch);
+            };
+            let wanted: BooleanArray = moments
+                .iter()
+                .map(|at| Some(at.map_or(span.start == i64::MIN, |at| span.contains(&at))))
+                .collect();
+            filter_record_batch(&batch, &wanted)
+        });
+        batches
             .collect::<Result<_, _>>()
             .map_err(|error| self.unreadable(&error))
     }
@@ -234,6 +258,11 @@ pub fn column_of_ids(batch: &RecordBatch) -> Option<&StringArray> {
     batch.column_by_name(ID)?.as_string_opt::<i32>()
 }
 
+fn moments(batch: &RecordBatch) -> Option<&TimestampMillisecondArray> {
+    let column = batch.column_by_name(TIMESTAMP)?;
+    column.as_primitive_opt::<TimestampMillisecondType>()
+}
+
 /// The smallest and largest `@timestamp`.
 pub fn span_ms(batch: &RecordBatch) -> Option<(i64, i64)> {
     let column = batch.column_by_name(TIMESTAMP)?;
@@ -245,131 +274,8 @@ pub fn span_ms(batch: &RecordBatch) -> Option<(i64, i64)> {
     Some((min(moments)?, max(moments)?))
 }
 
-/// Writes rows to `folder/file`, sorted by [`ORDER`]: written beside, synced, renamed.
-/// The caller syncs the folder. Gives what the database must know.
-pub fn write(
-    folder: &Path,
-    file: &str,
-    index: &str,
-    batches: &[RecordBatch],
-    durable: bool,
-) -> Result<SegmentRow, Error> {
-    let broken = |error: &dyn std::fmt::Display| {
-        Error::Unavailable(format!("{index}: a segment can't be written: {error}"))
-    };
-    let schema = unify(batches.iter().map(|batch| batch.schema_ref().as_ref()));
-    let aligned = batches
-        .iter()
-        .map(|batch| align(batch, &schema))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| broken(&error))?;
-    let order = order(&aligned).map_err(|error| broken(&error))?;
-    let beside = folder.join(format!("{file}.new"));
-    let path = folder.join(file);
-    let outcome = write_rows(&beside, &schema, &aligned, &order)
-        .map_err(|error| broken(&error))
-        .and_then(|out| {
-            if durable {
-                out.sync_all()
-                    .map_err(|error| at(&beside, "can't be synced", &error))?;
-            }
-            let sum =
-                checksum_file(&beside).map_err(|error| at(&beside, "can't be read", &error))?;
-            std::fs::rename(&beside, &path)
-                .map_err(|error| at(&path, "can't be renamed to", &error))?;
-            Ok(sum)
-        });
-    let (bytes, crc32) = match outcome {
-        Ok(sum) => sum,
-        Err(error) => {
-            // What was written of it only takes room; the next start deletes it otherwise.
-            let _ = std::fs::remove_file(&beside);
-            return Err(error);
-        }
-    };
-    let spans = aligned.iter().filter_map(span_ms);
-    Ok(SegmentRow {
-        id: 0,
-        index: index.to_owned(),
-        file: file.to_owned(),
-        rows: order.len() as u64,
-        bytes,
-        crc32,
-        span_ms: spans.reduce(|(a, b), (c, d)| (a.min(c), b.max(d))),
-    })
-}
-
-/// A row group at a time, so that no second copy of all rows is in memory.
-fn write_rows(
-    path: &Path,
-    schema: &SchemaRef,
-    batches: &[RecordBatch],
-    order: &[(usize, usize)],
-) -> Result<File, ParquetError> {
-    let out = BufWriter::with_capacity(CHUNK_BYTES, File::create(path)?);
-    let mut writer = ArrowWriter::try_new(out, schema.clone(), Some(properties()?))?;
-    let batches: Vec<&RecordBatch> = batches.iter().collect();
-    for rows in order.chunks(ROW_GROUP_ROWS) {
-        writer.write(&interleave_record_batch(&batches, rows)?)?;
-        writer.flush()?;
-    }
-    let mut out = writer.into_inner()?;
-    out.flush()?;
-    Ok(out.into_inner().map_err(|error| error.into_error())?)
-}
-
-/// The rows by [`ORDER`]: each as its batch and its place there.
-fn order(batches: &[RecordBatch]) -> Result<Vec<(usize, usize)>, ArrowError> {
-    let places = batches
-        .iter()
-        .enumerate()
-        .flat_map(|(number, batch)| (0..batch.num_rows()).map(move |row| (number, row)));
-    let places: Vec<(usize, usize)> = places.collect();
-    let mut columns = Vec::new();
-    for name in ORDER {
-        let parts: Vec<&dyn Array> = batches
-            .iter()
-            .filter_map(|batch| batch.column_by_name(name))
-            .map(|column| column.as_ref())
-            .collect();
-        if parts
-            .first()
-            .is_some_and(|part| !part.data_type().is_nested())
-        {
-            columns.push(SortColumn {
-                values: concat(&parts)?,
-                options: None,
-            });
-        }
-    }
-    if columns.is_empty() {
-        return Ok(places);
-    }
-    let sorted = lexsort_to_indices(&columns, None)?;
-    Ok(sorted
-        .values()
-        .iter()
-        .map(|&row| places[row as usize])
-        .collect())
-}
-
-fn properties() -> Result<WriterProperties, ParquetError> {
-    let id = ColumnPath::from(ID);
-    Ok(WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
-        .set_column_dictionary_enabled(id.clone(), false)
-        .set_column_bloom_filter_enabled(id.clone(), true)
-        .set_column_bloom_filter_fpp(id.clone(), BLOOM_FALSE)
-        .set_column_bloom_filter_max_ndv(id, ROW_GROUP_ROWS as u64)
-        .build())
-}
-
 /// Length and CRC-32 of a file.
-fn checksum_file(path: &Path) -> std::io::Result<(u64, u32)> {
+pub fn checksum_file(path: &Path) -> std::io::Result<(u64, u32)> {
     let mut file = BufReader::with_capacity(CHUNK_BYTES, File::open(path)?);
     let mut hasher = crc32fast::Hasher::new();
     let mut chunk = vec![0; CHUNK_BYTES];

@@ -47,24 +47,12 @@ impl Telemetry for Embedded {
     }
 
     async fn query(&self, request: &esql::Request) -> Result<esql::Answer, Error> {
-        let damaged = self.inner.engine.notes().damaged.len();
         let snapshot = Snapshot::new(&self.inner.engine);
         let mut answer = esql::run(request, &snapshot).await?;
-        // Damage that this query met: its answer lacks documents, and says so.
-        let met = self
-            .inner
-            .engine
-            .notes()
-            .damaged
-            .iter()
-            .skip(damaged)
-            .cloned()
-            .collect::<Vec<_>>();
-        answer.is_partial |= !met.is_empty();
-        answer.warnings.extend(
-            met.into_iter()
-                .map(|what| format!("the answer lacks documents: {what}")),
-        );
+        // Where documents can't be trusted, the answer lacks them, and says so.
+        let lacking = self.inner.engine.lacking(&snapshot.asked());
+        answer.is_partial |= !lacking.is_empty();
+        answer.warnings.extend(lacking);
         Ok(answer)
     }
 

@@ -57,7 +57,7 @@ fn opened() -> Event {
     }
 }
 
-fn record(seq: u64, previous: Digest, text: &str) -> StoredRecord {
+pub fn record(seq: u64, previous: Digest, text: &str) -> StoredRecord {
     let note = Event::NoteAdded {
         text: text.to_owned(),
     };
