@@ -3,6 +3,7 @@
 pub mod bulk;
 pub mod otlp;
 pub mod query;
+pub mod tally;
 
 use std::time::Duration;
 

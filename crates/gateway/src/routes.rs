@@ -176,7 +176,7 @@ pub fn table() -> Vec<Route> {
 /// Those of Elasticsearch's interface.
 #[rustfmt::skip]
 fn elasticsearch() -> Vec<Route> {
-    use crate::elastic::{about, cat, documents, indices, search, templates};
+    use crate::elastic::{about, aliases, cat, documents, indices, search, templates, update};
     use crate::intake::query::asynchronous;
     let read = Access::Scope(Scope::IncidentsRead);
     let manage = Access::Scope(Scope::ToolsManage);
@@ -188,6 +188,15 @@ fn elasticsearch() -> Vec<Route> {
         elastic("PUT", "/{index}", telemetry, "Make a plain index", put(indices::create), MAX_BODY),
         elastic("DELETE", "/{index}", manage, "Delete an index", delete(indices::delete), 0),
         elastic("GET", "/{index}/_mapping", Access::Known, "Its mapping", get(indices::mapping), 0),
+        elastic("PUT", "/{index}/_mapping", telemetry, "Add fields to it", put(indices::put_mapping).post(indices::put_mapping), MAX_BODY),
+        elastic("POST", "/_aliases", manage, "Change aliases, all or none", post(aliases::post), MAX_BODY),
+        elastic("GET", "/_alias", Access::Known, "All aliases, by index", get(aliases::all), 0),
+        elastic("GET", "/_alias/{name}", Access::Known, "An alias, by index", get(aliases::named_so), 0),
+        elastic("GET", "/{index}/_alias", Access::Known, "An index's aliases", get(aliases::of_index), 0),
+        elastic("GET", "/{index}/_alias/{name}", Access::Known, "One of them", get(aliases::one), 0),
+        elastic("PUT", "/{index}/_alias/{name}", manage, "Let a name stand for an index", put(aliases::put).post(aliases::put), MAX_BODY),
+        elastic("DELETE", "/{index}/_alias/{name}", manage, "Let it stand for it no more", delete(aliases::delete), 0),
+        elastic("GET", "/_cat/aliases", Access::Known, "All aliases, a line each", get(aliases::cat), 0),
         elastic("POST", "/{index}/_refresh", Access::Known, "Make documents seen, which they are", post(indices::refresh).get(indices::refresh), MAX_BODY),
         elastic("GET", "/{index}/_count", read, "How many documents a query finds", get(search::count).post(search::count), MAX_BODY),
         elastic("GET", "/_count", read, "The same for all indices", get(search::count_all).post(search::count_all), MAX_BODY),
@@ -197,6 +206,8 @@ fn elasticsearch() -> Vec<Route> {
         elastic("PUT", "/{index}/_doc/{id}", telemetry, "Add or replace a document", put(documents::put).post(documents::put), MAX_BODY),
         elastic("PUT", "/{index}/_create/{id}", telemetry, "Add a document that isn't there", put(documents::create).post(documents::create), MAX_BODY),
         elastic("GET", "/{index}/_doc/{id}", read, "A document by its id", get(documents::get), 0),
+        elastic("DELETE", "/{index}/_doc/{id}", telemetry, "Delete a document", delete(documents::delete), 0),
+        elastic("POST", "/{index}/_update/{id}", telemetry, "Put fields over a document's", post(update::post), MAX_BODY),
         elastic("GET", "/{index}/_source/{id}", read, "The document alone", get(documents::source), 0),
         elastic("GET", "/_cluster/health", Access::Known, "How the store is", get(about::health), 0),
         elastic("GET", "/_cat/health", Access::Known, "The same in a line", get(about::cat_health), 0),

@@ -52,6 +52,8 @@ pub struct Gateway {
     pub queries: Arc<Queries>,
     /// The store whose indices clients of Elasticsearch describe, where it is the embedded one.
     pub store: Option<Embedded>,
+    /// Held while a document is read, changed and stored.
+    pub updates: Arc<Mutex<()>>,
     /// The last points of cumulative metrics; locked while a batch of them is stored.
     pub deltas: Arc<Mutex<Deltas>>,
 }
@@ -67,6 +69,7 @@ impl Gateway {
             intake_queue: Arc::new(Semaphore::new(MAX_WAITING)),
             queries: Arc::default(),
             store: None,
+            updates: Arc::default(),
             deltas: Arc::new(Mutex::new(Deltas::default())),
         }
     }

@@ -8,6 +8,7 @@
 //! Read first: [`flush`] (the order of commit), [`writer`] (how a batch becomes durable),
 //! [`start`] (what a crash leaves), then [`scan`] (how it is read).
 
+mod aliases;
 mod align;
 mod anchors;
 mod catalog;
@@ -41,6 +42,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use aliases::{Alias, Change, MAX_ALIASES};
 pub use catalog::Snapshot;
 pub use definition::{Definition, Kind};
 pub use engine::{Health, MAX_INDICES};

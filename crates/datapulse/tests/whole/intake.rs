@@ -304,7 +304,7 @@ async fn bulk_says_of_each_item_what_became_of_it() {
         r#"{"@timestamp":"2026-01-10T13:00:00Z","n":"many"}"#,
         r#"{"create":{"_index":"logs-application","_id":"a"}}"#,
         r#"{"@timestamp":"2026-01-10T13:00:00Z","message":"again"}"#,
-        r#"{"index":{"_index":"metrics-x","_id":"e"}}"#,
+        r#"{"index":{"_index":"metrics-system","_id":"e"}}"#,
         r#"{"@timestamp":"2026-01-10T13:00:00Z","n":2}"#,
         r#"{"create":{"_index":"Logs Of Mine"}}"#,
         r#"{"@timestamp":"2026-01-10T13:00:00Z"}"#,
@@ -325,7 +325,9 @@ async fn bulk_says_of_each_item_what_became_of_it() {
             "/_bulk?filter_path=errors,items.*.error.type&refresh=wait_for",
         )
         .bearer_auth(&server.token);
-    let few = Answer::of(few.body("{\"create\":{\"_index\":\"logs-x\"}}\n\n{\"n\":1}\n\n")).await;
+    let few =
+        Answer::of(few.body("{\"create\":{\"_index\":\"logs-application\"}}\n\n{\"n\":\"x\"}\n\n"))
+            .await;
     let kind = json!({ "create": { "error": { "type": "document_parsing_exception" } } });
     assert_eq!(few.body, json!({ "errors": true, "items": [kind] }));
     let again = server.bulk(&body).await;
@@ -357,6 +359,8 @@ async fn a_bulk_request_that_cant_be_read() {
         "nonsense\n",
         "{\"create\":{}}\n{}\n",
         "{\"delete\":{\"_index\":\"a\"}}\n",
+        "{\"index\":{\"_index\":\"a\",\"_type\":\"_doc\"}}\n{}\n",
+        "{\"index\":{\"_index\":\"a\"}}\n{}",
         "{\"create\":{\"_index\":\"a\"}}\n",
         "{}\n{}\n",
     ] {

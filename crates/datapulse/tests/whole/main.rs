@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod asked;
 mod bad_input;
+mod changes;
 mod cli;
 mod command;
 mod elasticsearch;
