@@ -115,6 +115,9 @@ pub struct Serve {
     /// Where it listens; without it, as the configuration says, else 127.0.0.1:5610
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<String>,
+    /// Another address for OTLP over gRPC, such as 127.0.0.1:4317; --listen has it too
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub otlp_grpc: Option<String>,
     /// Let every caller in; only on loopback
     #[arg(long)]
     pub no_auth: bool,

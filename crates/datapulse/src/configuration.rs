@@ -86,6 +86,8 @@ impl Default for Elasticsearch {
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
     pub listen: String,
+    /// Another address for OTLP over gRPC, such as 127.0.0.1:4317; empty: only `listen` has it.
+    pub otlp_grpc: String,
     /// Origins that browsers may call from; empty: none.
     pub cors_origins: Vec<String>,
 }
@@ -94,6 +96,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:5610".to_owned(),
+            otlp_grpc: String::new(),
             cors_origins: Vec::new(),
         }
     }
@@ -259,12 +262,18 @@ impl Configuration {
 
     fn check_server(&self, text: &str) -> Found {
         let server = &self.server;
-        if server.listen.parse::<std::net::SocketAddr>().is_err() {
-            let message = format!(
-                "server.listen: expected an address and a port such as 127.0.0.1:5610, got {:?}",
-                server.listen
-            );
-            return Err((line_of(text, "server", "listen"), message));
+        for (key, address, example) in [
+            ("listen", &server.listen, "127.0.0.1:5610"),
+            ("otlp_grpc", &server.otlp_grpc, "127.0.0.1:4317"),
+        ] {
+            let may_be_empty = key == "otlp_grpc";
+            let fine = address.parse::<std::net::SocketAddr>().is_ok();
+            if !fine && !(may_be_empty && address.is_empty()) {
+                let message = format!(
+                    "server.{key}: expected an address and a port such as {example}, got {address:?}"
+                );
+                return Err((line_of(text, "server", key), message));
+            }
         }
         for origin in &server.cors_origins {
             let parsed = url::Url::parse(origin).ok();
@@ -433,6 +442,10 @@ mod tests {
         assert_eq!(
             fails("[server]\nlisten = \"localhost\"\n"),
             "datapulse.toml:2: server.listen: expected an address and a port such as 127.0.0.1:5610, got \"localhost\""
+        );
+        assert_eq!(
+            fails("[server]\notlp_grpc = \"4317\"\n"),
+            "datapulse.toml:2: server.otlp_grpc: expected an address and a port such as 127.0.0.1:4317, got \"4317\""
         );
         assert_eq!(
             fails("[server]\ncors_origins = [\"https://a.example/\"]\n"),

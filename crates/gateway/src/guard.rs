@@ -105,10 +105,12 @@ fn allowed(access: Access, principal: &Principal) -> Result<(), Problem> {
 /// Refuses requests that name a host that isn't ours: a page elsewhere can point its own name at
 /// a loopback address and so reach this server from a browser.
 pub async fn hosts(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
-    let named = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|value| value.to_str().ok())
+    let header = request.headers().get(header::HOST);
+    let header = header.and_then(|value| value.to_str().ok());
+    // HTTP/2 has it in the address.
+    let authority = request.uri().authority().map(|name| name.as_str());
+    let named = header
+        .or(authority)
         .map(|host| without_port(host).to_ascii_lowercase());
     let known = &gateway.options.hosts;
     match named {

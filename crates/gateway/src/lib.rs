@@ -22,6 +22,6 @@ pub mod state;
 
 pub use auth::{Principal, issue_token};
 pub use problem::Problem;
-pub use routes::router;
+pub use routes::{grpc_router, router};
 pub use serve::serve;
 pub use state::{Audit, Gateway, Metrics, Options};

@@ -163,6 +163,7 @@ pub fn table() -> Vec<Route> {
         bare("POST", "/v1/logs", telemetry, "OTLP logs", post(intake::otlp::logs), otlp),
         bare("POST", "/v1/metrics", telemetry, "OTLP metrics", post(intake::otlp::metrics), otlp),
         bare("POST", "/v1/traces", telemetry, "OTLP traces", post(intake::otlp::traces), otlp),
+        bare("POST", "/api/v1/write", telemetry, "Prometheus remote write", post(intake::prometheus::write), intake::prometheus::MAX_BODY),
         bare("GET", "/healthz", Access::Public, "The process answers", get(page::healthz), 0),
         bare("GET", "/readyz", Access::Public, "Sentinel looks and telemetry comes", get(page::readyz), 0),
         bare("GET", "/metrics", Access::Public, "Prometheus metrics", get(page::metrics), 0),
@@ -246,6 +247,7 @@ pub fn router(gateway: Gateway) -> Router {
         router = router.route(&route.path, spoken);
     }
     router
+        .merge(intake::otlp::grpc::router(&gateway))
         .route("/docs", get(page::docs))
         .route("/docs/", get(page::docs))
         .route("/docs/{*file}", get(page::docs_file))
@@ -253,6 +255,14 @@ pub fn router(gateway: Gateway) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(gateway.clone(), hosts))
         .layer(from_fn_with_state(gateway.clone(), cors))
+        .layer(from_fn(answers))
+        .with_state(gateway)
+}
+
+/// OTLP over gRPC alone, for a socket of its own.
+pub fn grpc_router(gateway: Gateway) -> Router {
+    intake::otlp::grpc::router(&gateway)
+        .layer(from_fn_with_state(gateway.clone(), hosts))
         .layer(from_fn(answers))
         .with_state(gateway)
 }
