@@ -65,6 +65,9 @@ pub enum Command {
     /// Verify the record that nobody can alter unseen
     #[command(subcommand)]
     Audit(Audit),
+    /// Tell of deployments and other changes
+    #[command(subcommand)]
+    Deployment(Deployment),
     /// Run ES|QL on the store, or on documents of a folder
     Query(Query),
     /// List and run the ES|QL tools
@@ -241,6 +244,53 @@ pub enum Audit {
         #[arg(long)]
         anchors: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Deployment {
+    /// Record what was changed; told again, it is replaced
+    Record(Box<Change>),
+}
+
+#[derive(Debug, Args)]
+pub struct Change {
+    #[arg(long)]
+    pub service: String,
+    #[arg(long)]
+    pub version: Option<String>,
+    /// deploy, config, flag, scale
+    #[arg(long, default_value = "deploy")]
+    pub kind: String,
+    #[arg(long, value_name = "SHA")]
+    pub commit: Option<String>,
+    /// A file with the change as a unified diff; its files are read from it; -: standard input
+    #[arg(long, value_name = "FILE")]
+    pub diff: Option<PathBuf>,
+    #[arg(long)]
+    pub author: Option<String>,
+    #[arg(long)]
+    pub description: Option<String>,
+    #[arg(long)]
+    pub environment: Option<String>,
+    /// success or failure
+    #[arg(long)]
+    pub outcome: Option<String>,
+    /// When it took effect, RFC 3339; without it, now
+    #[arg(long, value_name = "T")]
+    pub at: Option<String>,
+    /// The id that it is known by; without it, made from what is told
+    #[arg(long)]
+    pub id: Option<String>,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+}
+
+/// A server that isn't on this machine's folder.
+#[derive(Debug, Clone, Args)]
+pub struct Elsewhere {
+    /// The server's address; without it, the one that holds the folder, else the folder itself
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
 }
 
 #[derive(Debug, Args)]

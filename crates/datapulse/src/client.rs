@@ -100,6 +100,22 @@ impl Client {
         }))
     }
 
+    /// A server by its address.
+    pub fn at(url: &str, everywhere: &Everywhere) -> Result<Self> {
+        let parsed = url::Url::parse(url).ok();
+        let known = parsed.filter(|url| matches!(url.scheme(), "http" | "https"));
+        let Some(known) = known else {
+            return Err(wrong_use(format!(
+                "--url {url:?}: expected an address such as https://datapulse.example:5610"
+            )));
+        };
+        Ok(Self {
+            url: known.as_str().trim_end_matches('/').to_owned(),
+            token: everywhere.token.clone().unwrap_or_default(),
+            http: reqwest::Client::builder().timeout(TIMEOUT).build()?,
+        })
+    }
+
     /// The server, or an error that says what to do.
     pub fn need(folder: &Path, everywhere: &Everywhere) -> Result<Self> {
         match Self::find(folder, everywhere)? {

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod audit;
+pub mod deployment;
 pub mod doctor;
 pub mod eval;
 pub mod incident;

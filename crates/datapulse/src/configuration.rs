@@ -29,6 +29,7 @@ pub struct Configuration {
     pub runner: Runner,
     /// Webhooks that people are told through.
     pub webhook: Vec<Webhook>,
+    pub deployments: Deployments,
     pub retention: Retention,
 }
 
@@ -119,6 +120,14 @@ pub struct Webhook {
     pub name: String,
     pub url: String,
     /// The environment variable that holds the signing secret.
+    pub secret_env: String,
+}
+
+/// Who may tell of deployments without a token.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deployments {
+    /// The environment variable that holds the secret by which webhooks are signed; empty: none.
     pub secret_env: String,
 }
 

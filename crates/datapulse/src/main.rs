@@ -112,6 +112,7 @@ async fn run(here: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Incident(incident) => commands::incident::run(here, incident).await,
         Command::Action(action) => commands::action::run(here, action).await,
         Command::Audit(audit) => commands::audit::run(here, audit).await,
+        Command::Deployment(deployment) => commands::deployment::run(here, deployment).await,
         Command::Query(query) => commands::query::run(here, query).await,
         Command::Tools(tools) => commands::tools::run(here, tools).await,
         Command::Runbook(runbook) => commands::runbook::run(here, runbook).await,

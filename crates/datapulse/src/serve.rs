@@ -220,7 +220,8 @@ impl Door {
             cors_origins: parts.cors_origins.clone(),
             metrics: measure::recorder(&parts.casework)?,
         };
-        let mut gateway = Gateway::new(parts.casework.clone(), options);
+        let mut gateway = Gateway::new(parts.casework.clone(), options)
+            .with_deployments_secret(parts.deployments_secret.clone());
         if let Some(store) = parts.store.embedded() {
             gateway = gateway.with_store(store.clone());
         }

@@ -55,7 +55,7 @@ pub(crate) fn inflate(headers: &HeaderMap, body: Came, limit: usize) -> Result<B
 }
 
 /// The body as it came.
-fn whole(body: Came, limit: usize) -> Result<Bytes, Problem> {
+pub(crate) fn whole(body: Came, limit: usize) -> Result<Bytes, Problem> {
     body.map_err(|refusal| match refusal.status() {
         StatusCode::PAYLOAD_TOO_LARGE => too_large(limit),
         status => Problem::new(status, refusal.body_text()),

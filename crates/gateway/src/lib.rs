@@ -12,6 +12,7 @@ pub mod auth;
 pub mod cors;
 pub mod elastic;
 pub mod guard;
+pub mod hooks;
 pub mod intake;
 pub mod openapi;
 pub mod page;

@@ -12,7 +12,7 @@ use crate::cors::cors;
 use crate::elastic::dialect::{dialect, or_page as page_first};
 use crate::guard::{guard, hosts};
 use crate::state::Gateway;
-use crate::{api, intake, openapi, page};
+use crate::{api, hooks, intake, openapi, page};
 
 /// The API's root.
 pub const API: &str = "/api/datapulse/v1";
@@ -29,6 +29,8 @@ pub enum Access {
     Scope(Scope),
     /// A person with the scope: machines never decide.
     Person(Scope),
+    /// Whoever signs with the configured secret, or has the scope.
+    Signed(Scope),
 }
 
 /// One route.
@@ -159,6 +161,7 @@ pub fn table() -> Vec<Route> {
         api("POST", "/tokens", manage, "Make a token", ("TokenRequest", "NewToken"), post(tokens::create)),
         api("POST", "/tokens/{id}/revoke", manage, "Revoke a token", ("", ""), post(tokens::revoke)),
         api("POST", "/login-links", Access::Known, "A link that logs a browser in once", ("", "LoginLink"), post(tokens::login_link)),
+        Route { max_body: hooks::deployments::MAX_BODY, ..api("POST", "/webhook/integrations/deployments", Access::Signed(Scope::TelemetryWrite), "A deployment: in our own form, GitHub's, GitLab's or Argo CD's", ("", ""), post(hooks::deployments::post)) },
         api("POST", "/logout", Access::Known, "End the session", ("", ""), post(page::log_out)),
         bare("POST", "/v1/logs", telemetry, "OTLP logs", post(intake::otlp::logs), otlp),
         bare("POST", "/v1/metrics", telemetry, "OTLP metrics", post(intake::otlp::metrics), otlp),

@@ -252,6 +252,7 @@ fn limits() -> Vec<(&'static str, u64)> {
         ("bytes of a request to the API", gateway::routes::MAX_BODY as u64),
         ("bytes of a _bulk request, inflated", gateway::intake::bulk::MAX_BODY as u64),
         ("updates of one _bulk request", gateway::intake::bulk::MAX_UPDATES as u64),
+        ("bytes of a deployment's diff", integrations::deployments::MAX_DIFF as u64),
         ("aliases", store::embedded::MAX_ALIASES as u64),
         ("bytes of a Prometheus remote write request, inflated", gateway::intake::prometheus::MAX_BODY as u64),
         ("bytes of an OTLP request, inflated", gateway::intake::otlp::MAX_BODY as u64),

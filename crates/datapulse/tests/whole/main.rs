@@ -7,6 +7,7 @@ mod bad_input;
 mod changes;
 mod cli;
 mod command;
+mod deployments;
 mod elasticsearch;
 mod errors;
 mod esql_over_http;
