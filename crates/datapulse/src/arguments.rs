@@ -68,6 +68,10 @@ pub enum Command {
     /// Tell of deployments and other changes
     #[command(subcommand)]
     Deployment(Deployment),
+    /// Put documents of files into an index
+    Import(Import),
+    /// Write an index, or the answer of a query, into a file
+    Export(Export),
     /// Run ES|QL on the store, or on documents of a folder
     Query(Query),
     /// List and run the ES|QL tools
@@ -291,6 +295,40 @@ pub struct Elsewhere {
     /// The server's address; without it, the one that holds the folder, else the folder itself
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// NDJSON (.gz: gzipped; -: standard input) or .parquet; a document's _id is its id
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The index that they go to
+    #[arg(long, value_name = "NAME")]
+    pub index: String,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// An index, or ES|QL
+    pub what: String,
+    /// ndjson, parquet or csv; without it, as the file's name ends
+    #[arg(long, value_enum)]
+    pub format: Option<Form>,
+    /// The file; -: standard output
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+}
+
+/// What documents are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    Ndjson,
+    Parquet,
+    Csv,
 }
 
 #[derive(Debug, Args)]

@@ -21,3 +21,4 @@ mod searches;
 mod server;
 mod sessions;
 mod story;
+mod transfers;
