@@ -275,9 +275,8 @@ impl Configuration {
             ("listen", &server.listen, "127.0.0.1:5610"),
             ("otlp_grpc", &server.otlp_grpc, "127.0.0.1:4317"),
         ] {
-            let may_be_empty = key == "otlp_grpc";
-            let fine = address.parse::<std::net::SocketAddr>().is_ok();
-            if !fine && !(may_be_empty && address.is_empty()) {
+            let is_none = key == "otlp_grpc" && address.is_empty();
+            if !is_none && address.parse::<std::net::SocketAddr>().is_err() {
                 let message = format!(
                     "server.{key}: expected an address and a port such as {example}, got {address:?}"
                 );

@@ -27,8 +27,23 @@ enum Kind {
 pub struct Writer {
     kind: Kind,
     columns: Vec<Column>,
-    /// The name meanwhile and in the end; `None`: standard output.
-    names: Option<(PathBuf, PathBuf)>,
+    /// `None`: standard output.
+    names: Option<Names>,
+}
+
+/// The name meanwhile and in the end. What doesn't come to its end is taken away.
+struct Names {
+    meanwhile: PathBuf,
+    end: PathBuf,
+    is_whole: bool,
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            let _ = std::fs::remove_file(&self.meanwhile);
+        }
+    }
 }
 
 impl Writer {
@@ -42,7 +57,12 @@ impl Writer {
             let file = File::create(&meanwhile);
             let file =
                 file.with_context(|| format!("{}: can't be written", meanwhile.display()))?;
-            (Box::new(file), Some((meanwhile, path.to_path_buf())))
+            let names = Names {
+                meanwhile,
+                end: path.to_path_buf(),
+                is_whole: false,
+            };
+            (Box::new(file), Some(names))
         };
         let mut kind = match form {
             Form::Ndjson => Kind::Lines(BufWriter::new(out)),
@@ -104,11 +124,12 @@ impl Writer {
             Kind::Lines(mut out) | Kind::Csv(mut out) => out.flush()?,
             Kind::Parquet(out) => drop(out.into_inner()?),
         }
-        if let Some((meanwhile, name)) = self.names {
-            let named = File::open(&meanwhile)
+        if let Some(mut names) = self.names {
+            let named = File::open(&names.meanwhile)
                 .and_then(|file| file.sync_all())
-                .and_then(|()| std::fs::rename(&meanwhile, &name));
-            named.with_context(|| format!("{}: can't be written", name.display()))?;
+                .and_then(|()| std::fs::rename(&names.meanwhile, &names.end));
+            named.with_context(|| format!("{}: can't be written", names.end.display()))?;
+            names.is_whole = true;
         }
         Ok(())
     }
