@@ -37,7 +37,7 @@ cargo xtask <command>
   servers elasticsearch [--port N] [--secured]
                             a real server for tests: built once into target/, prints its URL when
                             ready, ends with this command's standard input
-  clients                   Elasticsearch's Python client, on the binary that is built
+  clients                   Clients that others made, on the binary that is built
   readme                    README's commands, asked of the binary that is built
   pictures                  walk the demo in Chromium and renew docs/images
 ";

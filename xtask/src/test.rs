@@ -190,9 +190,9 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
         tiers.said.push(said.to_owned());
     }
     match clients::missing()? {
-        None => tiers.run("Elasticsearch's Python client", clients::run)?,
+        None => tiers.run("clients that others made", clients::run)?,
         Some(what) => tiers.said.push(format!(
-            "Elasticsearch's Python client didn't run: it needs {what}"
+            "clients that others made didn't run: they need {what}"
         )),
     }
     tiers.run("README's commands", || yes(readme::run()?))?;

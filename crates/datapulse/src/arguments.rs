@@ -65,6 +65,13 @@ pub enum Command {
     /// Verify the record that nobody can alter unseen
     #[command(subcommand)]
     Audit(Audit),
+    /// Tell of deployments and other changes
+    #[command(subcommand)]
+    Deployment(Deployment),
+    /// Put documents of files into an index
+    Import(Import),
+    /// Write an index, or the answer of a query, into a file
+    Export(Export),
     /// Run ES|QL on the store, or on documents of a folder
     Query(Query),
     /// List and run the ES|QL tools
@@ -115,6 +122,9 @@ pub struct Serve {
     /// Where it listens; without it, as the configuration says, else 127.0.0.1:5610
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<String>,
+    /// Another address for OTLP over gRPC, such as 127.0.0.1:4317; --listen has it too
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub otlp_grpc: Option<String>,
     /// Let every caller in; only on loopback
     #[arg(long)]
     pub no_auth: bool,
@@ -238,6 +248,87 @@ pub enum Audit {
         #[arg(long)]
         anchors: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Deployment {
+    /// Record what was changed; told again, it is replaced
+    Record(Box<Change>),
+}
+
+#[derive(Debug, Args)]
+pub struct Change {
+    #[arg(long)]
+    pub service: String,
+    #[arg(long)]
+    pub version: Option<String>,
+    /// deploy, config, flag, scale
+    #[arg(long, default_value = "deploy")]
+    pub kind: String,
+    #[arg(long, value_name = "SHA")]
+    pub commit: Option<String>,
+    /// A file with the change as a unified diff; its files are read from it; -: standard input
+    #[arg(long, value_name = "FILE")]
+    pub diff: Option<PathBuf>,
+    #[arg(long)]
+    pub author: Option<String>,
+    #[arg(long)]
+    pub description: Option<String>,
+    #[arg(long)]
+    pub environment: Option<String>,
+    /// success or failure
+    #[arg(long)]
+    pub outcome: Option<String>,
+    /// When it took effect, RFC 3339; without it, now
+    #[arg(long, value_name = "T")]
+    pub at: Option<String>,
+    /// The id that it is known by; without it, made from what is told
+    #[arg(long)]
+    pub id: Option<String>,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+}
+
+/// A server that isn't on this machine's folder.
+#[derive(Debug, Clone, Args)]
+pub struct Elsewhere {
+    /// The server's address; without it, the one that holds the folder, else the folder itself
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// NDJSON (.gz: gzipped; -: standard input) or .parquet; a document's _id is its id
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The index that they go to
+    #[arg(long, value_name = "NAME")]
+    pub index: String,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// An index, or ES|QL
+    pub what: String,
+    /// ndjson, parquet or csv; without it, as the file's name ends
+    #[arg(long, value_enum)]
+    pub format: Option<Form>,
+    /// The file; -: standard output
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+}
+
+/// What documents are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    Ndjson,
+    Parquet,
+    Csv,
 }
 
 #[derive(Debug, Args)]

@@ -2,8 +2,11 @@
 
 pub mod action;
 pub mod audit;
+pub mod deployment;
 pub mod doctor;
 pub mod eval;
+pub mod export;
+pub mod import;
 pub mod incident;
 pub mod investigate;
 pub mod query;

@@ -30,6 +30,7 @@ pub struct Configuration {
     pub runner: Runner,
     /// Webhooks that people are told through.
     pub webhook: Vec<Webhook>,
+    pub deployments: Deployments,
     pub retention: Retention,
 }
 
@@ -87,6 +88,8 @@ impl Default for Elasticsearch {
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
     pub listen: String,
+    /// Another address for OTLP over gRPC, such as 127.0.0.1:4317; empty: only `listen` has it.
+    pub otlp_grpc: String,
     /// Origins that browsers may call from; empty: none.
     pub cors_origins: Vec<String>,
 }
@@ -95,6 +98,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:5610".to_owned(),
+            otlp_grpc: String::new(),
             cors_origins: Vec::new(),
         }
     }
@@ -117,6 +121,14 @@ pub struct Webhook {
     pub name: String,
     pub url: String,
     /// The environment variable that holds the signing secret.
+    pub secret_env: String,
+}
+
+/// Who may tell of deployments without a token.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deployments {
+    /// The environment variable that holds the secret by which webhooks are signed; empty: none.
     pub secret_env: String,
 }
 
@@ -322,12 +334,17 @@ impl Configuration {
 
     fn check_server(&self, text: &str) -> Found {
         let server = &self.server;
-        if server.listen.parse::<std::net::SocketAddr>().is_err() {
-            let message = format!(
-                "server.listen: expected an address and a port such as 127.0.0.1:5610, got {:?}",
-                server.listen
-            );
-            return Err((line_of(text, "server", "listen"), message));
+        for (key, address, example) in [
+            ("listen", &server.listen, "127.0.0.1:5610"),
+            ("otlp_grpc", &server.otlp_grpc, "127.0.0.1:4317"),
+        ] {
+            let is_none = key == "otlp_grpc" && address.is_empty();
+            if !is_none && address.parse::<std::net::SocketAddr>().is_err() {
+                let message = format!(
+                    "server.{key}: expected an address and a port such as {example}, got {address:?}"
+                );
+                return Err((line_of(text, "server", key), message));
+            }
         }
         for origin in &server.cors_origins {
             let parsed = url::Url::parse(origin).ok();
@@ -496,6 +513,10 @@ mod tests {
         assert_eq!(
             fails("[server]\nlisten = \"localhost\"\n"),
             "datapulse.toml:2: server.listen: expected an address and a port such as 127.0.0.1:5610, got \"localhost\""
+        );
+        assert_eq!(
+            fails("[server]\notlp_grpc = \"4317\"\n"),
+            "datapulse.toml:2: server.otlp_grpc: expected an address and a port such as 127.0.0.1:4317, got \"4317\""
         );
         assert_eq!(
             fails("[server]\ncors_origins = [\"https://a.example/\"]\n"),

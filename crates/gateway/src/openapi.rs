@@ -116,7 +116,7 @@ fn operation(route: &Route) -> Value {
     match route.access {
         Access::Public => operation["security"] = json!([]),
         Access::Known => operation["security"] = json!([{ "token": [] }, { "session": [] }]),
-        Access::Scope(scope) | Access::Person(scope) => {
+        Access::Scope(scope) | Access::Person(scope) | Access::Signed(scope) => {
             operation["security"] =
                 json!([{ "token": [scope.name()] }, { "session": [scope.name()] }]);
         }

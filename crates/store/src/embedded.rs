@@ -8,6 +8,7 @@
 //! Read first: [`flush`] (the order of commit), [`writer`] (how a batch becomes durable),
 //! [`start`] (what a crash leaves), then [`scan`] (how it is read).
 
+mod aliases;
 mod align;
 mod anchors;
 mod backup;
@@ -51,6 +52,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use aliases::{Alias, Change, MAX_ALIASES};
 pub use backup::{BackedUp, backup};
 pub use catalog::Snapshot;
 pub use compact::Compaction;

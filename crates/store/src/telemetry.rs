@@ -61,6 +61,8 @@ pub enum Operation {
     Create,
     /// Replaces a document of the same id.
     Index,
+    /// Takes the document of this id away; its source is not looked at.
+    Delete,
 }
 
 /// What became of one document.
@@ -70,6 +72,13 @@ pub enum ItemResult {
         id: String,
     },
     Updated {
+        id: String,
+    },
+    Deleted {
+        id: String,
+    },
+    /// `delete` of an id that isn't there: Elasticsearch's 404 without an error.
+    NotFound {
         id: String,
     },
     /// `create` of an id that exists: Elasticsearch's 409 `version_conflict_engine_exception`.

@@ -44,11 +44,17 @@ impl Snapshot {
 
     /// The indices that the pattern names, sorted by name.
     pub async fn matching(&self, pattern: &str) -> Result<Vec<Index>, Error> {
-        let names = Pattern::new(pattern);
+        let names = self.engine.pattern(pattern);
         let wanted = names.clone();
+        // Somebody's own index stands in the place of the table.
+        let replaced = self.telemetry.iter().any(|index| index.name == SERVICES);
         let mut found = if names.may_name_tables() {
             self.database
-                .call(move |connection| tables::indices(connection, |name| wanted.names(name)))
+                .call(move |connection| {
+                    tables::indices(connection, |name| {
+                        wanted.names(name) && !(replaced && name == SERVICES)
+                    })
+                })
                 .await?
         } else {
             Vec::new()

@@ -134,6 +134,7 @@ fn known(engine: &Engine) -> Result<Known, Error> {
             engine.put_defined(&index, definition, fields);
             engine.state_mut().indices.entry(index).or_default();
         }
+        *engine.aliases_mut() = super::aliases::load(&transaction)?;
         *engine.templates_mut() = indices::load_templates(&transaction)?;
         for (index, fields) in fields {
             engine.put_mapping(&index, fields);
