@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-/// By how much two estimates of one number may differ, as a share of it: both sides estimate
-/// percentiles by a t-digest and distinct counts by HyperLogLog++.
-pub const ESTIMATE: f64 = 0.06;
+/// By how much an estimate may differ from another, or from what is exact, as a share: both we and
+/// Elasticsearch estimate percentiles by a t-digest and distinct counts by HyperLogLog++.
+const ESTIMATE: f64 = 0.06;
 /// By how much sums may differ that were added up in another order.
 const SUM: f64 = 1e-9;
 

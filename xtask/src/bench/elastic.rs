@@ -129,7 +129,9 @@ impl Node {
     }
 
     fn post(&self, path: &str) -> Result<()> {
-        let answer = self.connect()?.send("POST", path, "application/json", b"")?;
+        let answer = self
+            .connect()?
+            .send("POST", path, "application/json", b"")?;
         answer.json(path).map(drop)
     }
 }
