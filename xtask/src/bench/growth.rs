@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::asked::{ask, median};
 use super::day::{DAY_MS, DOCUMENTS, FROM_MS, HOUR_MS, Telemetry};
-use super::documents::{BATCH, rfc3339};
+use super::documents::rfc3339;
 use super::figure::{Figure, Peer, Promise};
-use super::loaded::CONNECTIONS;
+use super::loaded::{CONNECTIONS, told};
 use super::log_ingest::send_each;
 use super::server::Server;
 use super::{Plan, fresh};
@@ -64,15 +64,9 @@ fn fill(plan: &Plan, name: &str, documents: usize) -> Result<PathBuf> {
     let telemetry = telemetry(documents);
     let rest = telemetry.rest();
     send_each(server.address, [Ok(Cow::Owned(rest))].into_iter(), 1)?;
-    let began = Instant::now();
-    let told_every = (telemetry.bodies() / 10).max(1);
-    let bodies = (0..telemetry.bodies()).map(|number| {
-        if number % told_every == 0 {
-            let seconds = began.elapsed().as_secs_f64();
-            eprintln!("   {} after {seconds:.0} s", number * BATCH);
-        }
-        Ok(Cow::Owned(telemetry.body(number)))
-    });
+    let count = telemetry.bodies();
+    let bodies = (0..count).map(|number| Ok(Cow::Owned(telemetry.body(number))));
+    let bodies = told(bodies, count);
     send_each(server.address, bodies, CONNECTIONS)?;
     server.stop()?;
     Ok(folder)

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::cold;
 use super::day::{DOCUMENTS, Telemetry};
+use super::documents::BATCH;
 use super::elastic::Node;
 use super::http::Connection;
 use super::log_ingest::send_each;
@@ -23,6 +24,7 @@ use crate::step::target;
 /// Connections that bring documents.
 pub const CONNECTIONS: usize = 4;
 const QUICK: usize = 60_000;
+const TENTHS: usize = 10;
 
 /// Where the day lies, and how long it took to get there.
 pub struct Day {
@@ -271,7 +273,8 @@ fn load(
     let rest = [Ok(Cow::Borrowed(bodies.rest.as_slice()))];
     send_each(address, rest.into_iter(), 1)?;
     let began = Instant::now();
-    send_each(address, bodies.iter(), CONNECTIONS)?;
+    let files = told(bodies.iter(), bodies.files.len());
+    send_each(address, files, CONNECTIONS)?;
     settle()?;
     let counted = count(address)?;
     let seconds = began.elapsed().as_secs_f64();
@@ -279,6 +282,21 @@ fn load(
         bail!("{documents} documents were acknowledged, and {counted} are there");
     }
     Ok(seconds)
+}
+
+/// Says after each tenth how far it is.
+pub fn told<T>(
+    bodies: impl Iterator<Item = T> + Send,
+    count: usize,
+) -> impl Iterator<Item = T> + Send {
+    let began = Instant::now();
+    bodies.enumerate().map(move |(number, body)| {
+        if number > 0 && number % count.div_ceil(TENTHS) == 0 {
+            let seconds = began.elapsed().as_secs_f64();
+            eprintln!("   {} documents after {seconds:.0} s", number * BATCH);
+        }
+        body
+    })
 }
 
 fn count(address: SocketAddr) -> Result<Value> {

@@ -10,7 +10,7 @@ use super::figure::short;
 use super::plot;
 use super::tools::LENGTHS;
 use crate::page;
-use crate::step::root;
+use crate::step::{root, target};
 
 const IMAGES: &str = "docs/images";
 
@@ -37,30 +37,23 @@ pub fn tools(plan: &Plan, warm: &[Pair], cold: &[Pair], day: [&Pair; 2]) -> Resu
     lines.push(format!(
         "Error rate and P99 of all services over the whole day: {whole} warm, {whole_cold} cold."
     ));
-    publish(plan, "bench-tools", &lines.join("\n"))?;
-    let middle = |all: &[Pair]| all[tools..2 * tools].iter().filter_map(point).collect();
-    picture(
-        plan,
-        "bench-tools-warm",
-        "Tools about an hour of the day, warm",
-        middle(warm),
-    )?;
-    picture(
-        plan,
-        "bench-tools-cold",
-        "Tools about an hour of the day, cold",
-        middle(cold),
-    )
+    for (name, how, all) in [
+        ("bench-tools-warm", "warm", warm),
+        ("bench-tools-cold", "cold", cold),
+    ] {
+        let title = format!("Tools about an hour of the day, {how}, beside Elasticsearch");
+        let points = all[tools..2 * tools].iter().filter_map(point).collect();
+        lines.push(picture(plan, name, &title, points)?);
+    }
+    publish(plan, "bench-tools", &lines.join("\n"))
 }
 
+/// Each question's texts stand in the figures' own rows.
 pub fn scans(plan: &Plan, pairs: &[Pair]) -> Result<()> {
     let points = pairs.iter().filter_map(point).collect();
-    picture(
-        plan,
-        "bench-scans",
-        "Scans over the whole day, beside DuckDB",
-        points,
-    )
+    let title = "Scans over the whole day, beside DuckDB";
+    let link = picture(plan, "bench-scans", title, points)?;
+    publish(plan, "bench-scans", &link)
 }
 
 /// Ours, theirs, and how many times faster ours is.
@@ -96,12 +89,18 @@ fn publish(plan: &Plan, section: &str, text: &str) -> Result<()> {
     page::write(section, &format!("{text}\n\n{}.", page::circumstances()))
 }
 
-fn picture(plan: &Plan, name: &str, title: &str, points: Vec<plot::Point>) -> Result<()> {
+/// Writes it, and gives the page's link to it.
+fn picture(plan: &Plan, name: &str, title: &str, points: Vec<plot::Point>) -> Result<String> {
     let folder = if plan.is_shown_only() {
-        super::fresh("pictures")?
+        {
+            let folder = target().join("bench/pictures");
+            fs::create_dir_all(&folder)?;
+            folder
+        }
     } else {
         root().join(IMAGES)
     };
     let path = folder.join(format!("{name}.svg"));
-    fs::write(&path, plot::pairs(title, &points)).with_context(|| path.display().to_string())
+    fs::write(&path, plot::pairs(title, &points)).with_context(|| path.display().to_string())?;
+    Ok(format!("\n![{title}](images/{name}.svg)"))
 }
