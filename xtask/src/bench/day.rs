@@ -284,8 +284,8 @@ fn hour(at_ms: i64) -> usize {
 }
 
 fn failed_share(service: usize, at_ms: i64) -> f64 {
-    let fails =
-        service.is_multiple_of(FAILS_EVERY) && (hour(at_ms) + service / FAILS_EVERY) % 4 == 0;
+    let fails = service.is_multiple_of(FAILS_EVERY)
+        && (hour(at_ms) + service / FAILS_EVERY).is_multiple_of(4);
     if fails { FAILED } else { FAILED_USUALLY }
 }
 
