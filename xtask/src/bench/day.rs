@@ -181,11 +181,10 @@ impl Telemetry {
         let _ = write!(
             body,
             "{{\"create\":{{\"_index\":\"traces-application\"}}}}\n{{\"@timestamp\":\"{at}\",\"trace.id\":\"{:032x}\",\"span.id\":\"{:016x}\",",
-            trace.id,
-            trace.first_span.wrapping_add(place as u64)
+            trace.id, trace.spans[place]
         );
         if place > 0 {
-            let parent = trace.first_span.wrapping_add(place as u64 - 1);
+            let parent = trace.spans[place - 1];
             let _ = write!(body, "\"parent.id\":\"{parent:016x}\",");
         }
         if place == 1 {
@@ -226,7 +225,7 @@ impl Telemetry {
             us: (ms * 1_000.0) as u64,
             failed: random.share() < failed_share(callee, at_ms),
             id: (u128::from(random.bits()) << 64) | u128::from(random.bits()),
-            first_span: random.bits(),
+            spans: std::array::from_fn(|_| random.bits()),
         }
     }
 }
@@ -239,7 +238,7 @@ struct Trace {
     us: u64,
     failed: bool,
     id: u128,
-    first_span: u64,
+    spans: [u64; SPANS_OF_TRACE],
 }
 
 /// The document's number among those of its kind.

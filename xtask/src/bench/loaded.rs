@@ -54,11 +54,11 @@ impl Day {
             let before = fs::read(&note).ok();
             let before = before.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
             match before {
-                Some(told) if plan.reuse && told["documents"] == documents => Ok(told),
+                Some(told) if plan.reuse && told["bodies"] == bodies.stamp => Ok(told),
                 _ => {
                     let _ = fs::remove_file(&note);
                     let mut told = load()?;
-                    told["documents"] = json!(documents);
+                    told["bodies"] = json!(bodies.stamp);
                     fs::write(&note, told.to_string())?;
                     Ok(told)
                 }
@@ -144,6 +144,8 @@ pub struct Bodies {
     files: Vec<PathBuf>,
     rest: Vec<u8>,
     pub bytes: u64,
+    /// Says which generator made them.
+    stamp: String,
 }
 
 impl Bodies {
@@ -157,7 +159,7 @@ impl Bodies {
             .collect();
         let there = fs::read_to_string(folder.join("made-from"));
         if there.is_ok_and(|there| there == stamp) {
-            return Self::of(files, telemetry);
+            return Self::of(files, telemetry, stamp);
         }
         fresh("day-bodies")?;
         eprintln!("   {} documents are made", telemetry.documents);
@@ -178,17 +180,22 @@ impl Bodies {
                     .unwrap_or_else(|_| bail!("a generator's thread panicked"))
             })
         })?;
-        fs::write(folder.join("made-from"), stamp)?;
-        Self::of(files, telemetry)
+        fs::write(folder.join("made-from"), &stamp)?;
+        Self::of(files, telemetry, stamp)
     }
 
-    fn of(files: Vec<PathBuf>, telemetry: &Telemetry) -> Result<Self> {
+    fn of(files: Vec<PathBuf>, telemetry: &Telemetry, stamp: String) -> Result<Self> {
         let mut bytes = 0;
         for file in &files {
             bytes += fs::metadata(file)?.len();
         }
         let rest = telemetry.rest();
-        Ok(Self { files, rest, bytes })
+        Ok(Self {
+            files,
+            rest,
+            bytes,
+            stamp,
+        })
     }
 
     fn iter(&self) -> impl Iterator<Item = Result<Cow<'_, [u8]>>> + Send {
@@ -198,7 +205,7 @@ impl Bodies {
     }
 }
 
-/// Says which generator made which bodies: two of them are made again for it.
+/// The same for the same bodies: two of them are made for it.
 fn stamp(telemetry: &Telemetry) -> String {
     let mut hasher = DefaultHasher::new();
     telemetry.body(0).hash(&mut hasher);
