@@ -29,11 +29,15 @@ cargo xtask <command>
                             made-up queries on a real Elasticsearch and on ours; --keep makes
                             tests of what differs
   soak [NAME…] [--minutes N] [--release]
-                            the long runs in full, resumable: demo, kills, ingest, cases,
-                            conformance, differential, fuzz, all; results go to docs/benchmarks.md
-  bench [NAME…] [--json FILE]
+                            the long runs in full, resumable: demo, kills, ingest, flips,
+                            cases, conformance, differential, fuzz, all; results go to docs/benchmarks.md
+  bench [NAME…] [--json FILE] [--documents N] [--quick] [--reuse] [--binary FILE]
                             figures beside a peer measured in the same run: start, idle_memory,
-                            ingest, tools, sentinel_tick, investigate
+                            log_ingest, tool, sentinel_tick, investigate; a day of telemetry beside
+                            Elasticsearch and DuckDB: ingest, tools, scans, minute, disk; and with
+                            N documents (50 million): growth, memory. For development: --quick (dev
+                            build, little data), --binary FILE (built already), --reuse (loaded
+                            already by a run before)
   servers elasticsearch [--port N] [--secured]
                             a real server for tests: built once into target/, prints its URL when
                             ready, ends with this command's standard input
