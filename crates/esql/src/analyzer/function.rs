@@ -18,7 +18,8 @@ const TAKE_ANY_TYPE: [&str; 4] = ["mv_append", "neg", "not", "is_null"];
 /// Functions that turn numbers of several types into the widest of them.
 const MIX_NUMBERS: [&str; 4] = ["case", "coalesce", "greatest", "least"];
 
-/// What functions over time read where their arguments don't name a field.
+/// Functions that read `@timestamp` without being given it.
+const OVER_TIME: [&str; 1] = ["tbucket"];
 const TIMESTAMP: &str = "@timestamp";
 
 /// Operators between a date and a string: the string is a span of time.
@@ -75,7 +76,7 @@ impl Analyzer<'_> {
                 self.settle(&mut arguments[at]);
             }
         }
-        if lower == "tbucket" {
+        if OVER_TIME.contains(&lower.as_str()) {
             arguments.push(self.timestamp_of(span)?);
         }
         self.invoke(&lower, arguments, span)
@@ -503,7 +504,8 @@ pub(super) fn counted(query: &ast::Query, text: &str) -> Result<(), Error> {
                     data_type: DataType::Null,
                     constant: None,
                 };
-                let resolved = function.resolve(span.text(text), &vec![nothing; arguments.len()]);
+                let given = arguments.len() + usize::from(OVER_TIME.contains(&lower.as_str()));
+                let resolved = function.resolve(span.text(text), &vec![nothing; given]);
                 resolved
                     .err()
                     .filter(|message| message.starts_with("error building ["))
