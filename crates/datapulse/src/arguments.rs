@@ -213,6 +213,50 @@ pub enum Incident {
         #[arg(long)]
         reason: String,
     },
+    /// Say whether the report's first cause is right; answers are scored by it
+    Feedback {
+        id: String,
+        #[arg(value_enum)]
+        answer: Judgement,
+        /// What it was: a hypothesis of the report (H2), service:NAME, load:NAME or outside:NAME
+        #[arg(long, value_name = "CAUSE", value_parser = named_cause)]
+        cause: Option<String>,
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Resolved incidents that look alike, and what helped then
+    Similar { id: String },
+    /// A draft of a post-mortem from the journal, in Markdown
+    Postmortem {
+        id: String,
+        /// Write it here instead of printing it; a file that is there stays as it is
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Kinds of causes that a person may name with a colon and a name.
+pub const NAMED_CAUSES: [&str; 3] = ["service", "load", "outside"];
+
+fn named_cause(text: &str) -> Result<String, String> {
+    let fits = match text.split_once(':') {
+        Some((kind, name)) => NAMED_CAUSES.contains(&kind) && !name.trim().is_empty(),
+        None => text.starts_with('H'),
+    };
+    if fits {
+        return Ok(text.to_owned());
+    }
+    Err(
+        "expected service:NAME, load:NAME, outside:NAME, or a hypothesis of the report such as H2"
+            .to_owned(),
+    )
+}
+
+/// What a person says of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Judgement {
+    Right,
+    Wrong,
 }
 
 #[derive(Debug, Subcommand)]
@@ -412,6 +456,8 @@ pub enum Eval {
         #[arg(long, value_name = "DIR")]
         answers: Option<PathBuf>,
     },
+    /// Answers of this installation that people judged: how often right, by confidence
+    Feedback,
 }
 
 /// How a recorded incident is met.

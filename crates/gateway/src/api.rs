@@ -14,6 +14,7 @@ use crate::state::Gateway;
 pub mod care;
 pub mod evidence;
 pub mod incidents;
+pub mod lessons;
 pub mod marks;
 pub mod observe;
 pub mod proposals;

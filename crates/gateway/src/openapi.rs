@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, OpenApi};
 
-use crate::api::{care, evidence, incidents, marks, observe, proposals, tokens};
+use crate::api::{care, evidence, incidents, lessons, marks, observe, proposals, tokens};
 use crate::problem::Problem;
 use crate::routes::{Access, Dialect, Route, table};
 
@@ -38,6 +38,10 @@ use crate::routes::{Access, Dialect, Route, table};
         marks::SeverityChange,
         marks::Closing,
         marks::Reopening,
+        marks::FeedbackRequest,
+        lessons::SimilarList,
+        lessons::Postmortem,
+        casework::feedback::AnswerScore,
         observe::ToolList,
         observe::ToolRequest,
         observe::ToolAnswer,

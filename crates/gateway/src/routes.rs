@@ -127,7 +127,7 @@ fn or_page(route: Route) -> Route {
 /// Every route, a line each.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use api::{care, evidence, incidents, marks, observe, proposals, stream, tokens};
+    use api::{care, evidence, incidents, lessons, marks, observe, proposals, stream, tokens};
     let read = Access::Scope(Scope::IncidentsRead);
     let write = Access::Scope(Scope::IncidentsWrite);
     let manage = Access::Scope(Scope::ToolsManage);
@@ -147,6 +147,10 @@ pub fn table() -> Vec<Route> {
         api("POST", "/incidents/{id}/severity", write, "Change the severity", ("SeverityChange", "Incident"), post(marks::severity)),
         api("POST", "/incidents/{id}/close", write, "Close as false alarm or duplicate", ("Closing", "Incident"), post(marks::close)),
         api("POST", "/incidents/{id}/reopen", write, "Open it again", ("Reopening", "Incident"), post(marks::reopen)),
+        api("POST", "/incidents/{id}/feedback", Access::Person(Scope::IncidentsWrite), "Say whether the first answer is right", ("FeedbackRequest", "Incident"), post(marks::feedback)),
+        api("GET", "/incidents/{id}/similar", read, "Resolved incidents that look alike", ("", "SimilarList"), get(lessons::similar)),
+        api("GET", "/incidents/{id}/postmortem", read, "A draft of a post-mortem, in Markdown", ("", "Postmortem"), get(lessons::postmortem)),
+        api("GET", "/feedback", read, "How often answers were right, by confidence", ("", "AnswerScore"), get(lessons::score)),
         api("POST", "/agent/report", Access::Scope(Scope::AgentReport), "Record an outside agent's report", ("AgentReport", "Incident"), post(incidents::agent_report)),
         api("GET", "/tools", read, "The ES|QL tools", ("", "ToolList"), get(observe::tools)),
         api("POST", "/tools/{id}/run", read, "Run a tool about a window", ("ToolRequest", "ToolAnswer"), post(observe::run_tool)),

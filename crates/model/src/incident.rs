@@ -9,7 +9,7 @@ use crate::identity::IncidentId;
 use crate::policy::RiskTier;
 use crate::proposal::{Proposal, Seal};
 use crate::record::{ClosedAs, Event, ExecutionResult, Record, Recovery};
-use crate::report::Report;
+use crate::report::{Cause, Report};
 use crate::severity::Severity;
 use crate::time::Timestamp;
 
@@ -158,6 +158,31 @@ pub struct DecisionMade {
     pub reason: String,
 }
 
+/// What a person said of an answer, with the answer as it was then.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Feedback {
+    pub by: String,
+    pub at: Timestamp,
+    pub right: bool,
+    /// The cause that the report named first, with how sure it was, 0 to 1.
+    pub said: Cause,
+    pub confidence: f64,
+    /// The true cause, where the answer was wrong and the person knew it.
+    pub cause: Option<Cause>,
+    pub note: Option<String>,
+}
+
+impl Feedback {
+    /// The cause that holds, as far as the person knew.
+    pub fn truth(&self) -> Option<&Cause> {
+        if self.right {
+            Some(&self.said)
+        } else {
+            self.cause.as_ref()
+        }
+    }
+}
+
 /// A claim on the investigation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Claim {
@@ -189,6 +214,8 @@ pub struct Incident {
     pub nothing_to_propose: Option<String>,
     pub closed_as: Option<ClosedAs>,
     pub resolved_evidence: Option<Evidence>,
+    /// The latest word of a person on what a report said first.
+    pub feedback: Option<Feedback>,
     pub opened_at: Timestamp,
     pub updated_at: Timestamp,
     pub mitigated_at: Option<Timestamp>,
@@ -317,7 +344,7 @@ pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
         Event::Proposed { .. } | Event::NothingToPropose { .. } => {
             matches!(agent, Some(Agent::Resolver | Agent::Executor))
         }
-        Event::Decided { .. } => actor.is_person(),
+        Event::Decided { .. } | Event::FeedbackGiven { .. } => actor.is_person(),
         Event::VerdictReached { .. }
         | Event::ApprovalVoided { .. }
         | Event::ExecutionStarted { .. }

@@ -209,6 +209,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datapulse/v1/incidents/{id}/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say whether the first answer is right */
+        post: operations["post_incidents__id__feedback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/incidents/{id}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Resolved incidents that look alike */
+        get: operations["get_incidents__id__similar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/incidents/{id}/postmortem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A draft of a post-mortem, in Markdown */
+        get: operations["get_incidents__id__postmortem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How often answers were right, by confidence */
+        get: operations["get_feedback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datapulse/v1/agent/report": {
         parameters: {
             query?: never;
@@ -1233,6 +1301,23 @@ export interface components {
             incident_id: components["schemas"]["IncidentId"];
             report: components["schemas"]["Report"];
         };
+        /** @description What people said of the answers so far. */
+        AnswerScore: {
+            /** @description Incidents with an answer, among the latest. */
+            answered: number;
+            /** @description Of them those that a person judged: the rest says nothing. */
+            judged: number;
+            right: number;
+            /**
+             * Format: double
+             * @description The mean squared distance of confidence and outcome, 0 (best) to 1; a constant at the share
+             *     of right answers has `brier_of_constant`. None: nothing was judged.
+             */
+            brier?: number | null;
+            /** Format: double */
+            brier_of_constant?: number | null;
+            bands: components["schemas"]["Band"][];
+        };
         AuditIncident: {
             incident_id: string;
             /** Format: int64 */
@@ -1252,6 +1337,27 @@ export interface components {
             /** Format: int64 */
             anchor_lines: number;
             incidents: components["schemas"]["AuditIncident"][];
+        };
+        /** @description Answers whose confidence lies in `[from, to)`; the last band holds 1 too. */
+        Band: {
+            /** Format: double */
+            from: number;
+            /** Format: double */
+            to: number;
+            judged: number;
+            right: number;
+            /**
+             * Format: double
+             * @description Their mean confidence; none where none was judged.
+             */
+            said?: number | null;
+            /**
+             * Format: double
+             * @description The share that was right.
+             */
+            was?: number | null;
+            /** @description Wilson's interval of that share at 95 % (Wilson, 1927). */
+            interval?: number[] | null;
         };
         /** @description What a hypothesis names as the cause. */
         Cause: {
@@ -1467,6 +1573,12 @@ export interface components {
             /** @enum {string} */
             kind: "person_needed";
         } | {
+            right: boolean;
+            cause?: components["schemas"]["Cause"] | null;
+            note?: string | null;
+            /** @enum {string} */
+            kind: "feedback_given";
+        } | {
             channel: string;
             topic: components["schemas"]["Topic"];
             /**
@@ -1516,6 +1628,24 @@ export interface components {
         };
         /** @enum {string} */
         ExecutionResult: "succeeded" | "failed" | "unknown";
+        /** @description What a person said of an answer, with the answer as it was then. */
+        Feedback: {
+            by: string;
+            at: components["schemas"]["Timestamp"];
+            right: boolean;
+            /** @description The cause that the report named first, with how sure it was, 0 to 1. */
+            said: components["schemas"]["Cause"];
+            /** Format: double */
+            confidence: number;
+            cause?: components["schemas"]["Cause"] | null;
+            note?: string | null;
+        };
+        /** @description A person's word on what the report says first. */
+        FeedbackRequest: {
+            right: boolean;
+            cause?: components["schemas"]["Cause"] | null;
+            note?: string | null;
+        };
         Finding: {
             /** @description The rule's id, such as `error-rate`. */
             rule: string;
@@ -1602,6 +1732,7 @@ export interface components {
             nothing_to_propose?: string | null;
             closed_as?: components["schemas"]["ClosedAs"] | null;
             resolved_evidence?: components["schemas"]["Evidence"] | null;
+            feedback?: components["schemas"]["Feedback"] | null;
             opened_at: components["schemas"]["Timestamp"];
             updated_at: components["schemas"]["Timestamp"];
             mitigated_at?: components["schemas"]["Timestamp"] | null;
@@ -1699,6 +1830,9 @@ export interface components {
         };
         /** @enum {string} */
         ParameterType: "date" | "keyword" | "integer" | "double" | "boolean" | "identifier" | "identifiers" | "vector" | "duration" | "keywords";
+        Postmortem: {
+            markdown: string;
+        };
         /** @description A problem document. */
         Problem: {
             /** @description `about:blank`: the status says it all. */
@@ -1908,6 +2042,32 @@ export interface components {
         };
         /** @enum {string} */
         Signal: "error_rate" | "latency" | "silence" | "metric" | "declared";
+        Similar: {
+            incident_id: components["schemas"]["IncidentId"];
+            title: string;
+            status: components["schemas"]["Status"];
+            "service.name": string;
+            opened_at: components["schemas"]["Timestamp"];
+            resolved_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: double
+             * @description 0 to 1: the weight of what both show over the weight of what either shows, where a feature
+             *     weighs more the fewer incidents show it.
+             */
+            likeness: number;
+            /** @description What both show, the rarest first. */
+            shared: string[];
+            /** @description The cause as the report said it, or as a person put it right. */
+            cause?: string | null;
+            /** @description Whether a person called that answer right. */
+            cause_is_right?: boolean | null;
+            /** @description The action that was followed by recovery. */
+            helped?: string | null;
+        };
+        SimilarList: {
+            /** @description The most alike first. */
+            items: components["schemas"]["Similar"][];
+        };
         StatsPage: {
             /**
              * Format: int64
@@ -1962,6 +2122,18 @@ export interface components {
             confidence?: number | null;
             proposals_pending: number;
             person_needed?: string | null;
+            /** @description What is peculiar to it, in words: by these it is likened to others. */
+            signature?: string[];
+            /** @description The action that was followed by recovery, where one was. */
+            helped?: string | null;
+            /**
+             * @description Whether a person called the first answer right, how sure the answer had been, and what is
+             *     true as far as the person knew.
+             */
+            "feedback.right"?: boolean | null;
+            /** Format: double */
+            "feedback.confidence"?: number | null;
+            "feedback.cause"?: string | null;
             /** Format: int64 */
             last_seq: number;
         };
@@ -2502,6 +2674,132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_incidents__id__feedback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedbackRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incidents__id__similar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarList"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incidents__id__postmortem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Postmortem"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_feedback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerScore"];
                 };
             };
             /** @description A problem document */

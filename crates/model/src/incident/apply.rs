@@ -46,6 +46,7 @@ pub(super) fn open(record: &Record) -> Result<Incident, Illegal> {
         nothing_to_propose: None,
         closed_as: None,
         resolved_evidence: None,
+        feedback: None,
         opened_at: record.at,
         updated_at: record.at,
         mitigated_at: None,
@@ -105,6 +106,7 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
             | Event::ExecutionFinished { .. }
             | Event::RecoveryChecked { .. }
             | Event::Closed { .. }
+            | Event::FeedbackGiven { .. }
     );
     if incident.status.is_over() && !after_the_end {
         let status = incident.status.name();
@@ -154,6 +156,7 @@ fn course(incident: &mut Incident, record: &Record) -> Ruling {
             incident.nothing_to_propose = Some(reason.clone());
         }
         Event::PersonNeeded { reason } => incident.person_needed = Some(reason.clone()),
+        Event::FeedbackGiven { .. } => incident.feedback = Some(feedback(incident, record)?),
         Event::Mitigated { .. } => {
             if busy(incident) {
                 return Err(illegal(event, "an execution is under way"));
@@ -190,6 +193,36 @@ fn course(incident: &mut Incident, record: &Record) -> Ruling {
         _ => {}
     }
     Ok(())
+}
+
+fn feedback(incident: &Incident, record: &Record) -> Result<Feedback, Illegal> {
+    let event = &record.event;
+    let Event::FeedbackGiven { right, cause, note } = event else {
+        return Err(illegal(event, "it is no feedback"));
+    };
+    let first = incident.report.as_ref().and_then(Report::first);
+    let Some(first) = first else {
+        return Err(illegal(
+            event,
+            "there is no answer yet that could be judged",
+        ));
+    };
+    if *right && cause.as_ref().is_some_and(|cause| *cause != first.cause) {
+        return Err(illegal(event, "a right answer has no other true cause"));
+    }
+    if !right && cause.as_ref() == Some(&first.cause) {
+        let reason = "the cause it names is what the report says first: mark it right";
+        return Err(illegal(event, reason));
+    }
+    Ok(Feedback {
+        by: record.actor.label().to_owned(),
+        at: record.at,
+        right: *right,
+        said: first.cause.clone(),
+        confidence: first.confidence,
+        cause: cause.clone().filter(|_| !right),
+        note: note.clone(),
+    })
 }
 
 fn busy(incident: &Incident) -> bool {

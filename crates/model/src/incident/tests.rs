@@ -664,3 +664,42 @@ fn an_edited_anchor_file_is_found() {
         Ok(1)
     );
 }
+
+#[test]
+fn feedback_is_a_persons_word_on_an_answer() {
+    let mut history = History::open();
+    let word = |right, cause| Event::FeedbackGiven {
+        right,
+        cause,
+        note: None,
+    };
+    let reason = |ruling: Result<(), Illegal>| ruling.expect_err("is refused").reason;
+    let early = reason(history.add(person("ada"), word(true, None)));
+    assert!(early.contains("no answer yet"), "{early}");
+    history.explained().expect("legal");
+    let said = hypothesis(&["E1"]).cause;
+    let other = Cause::Outside {
+        dependency: "bank".to_owned(),
+    };
+    let same = reason(history.add(person("ada"), word(false, Some(said.clone()))));
+    assert!(same.contains("mark it right"), "{same}");
+    let both = reason(history.add(person("ada"), word(true, Some(other.clone()))));
+    assert!(both.contains("no other true cause"), "{both}");
+    let agents = reason(history.agent(Agent::Analyst, word(true, None)));
+    assert!(agents.contains("may not write"), "{agents}");
+    history.add(person("ada"), word(true, None)).expect("legal");
+    // The later word counts, also after the end.
+    let resolved = Event::Resolved {
+        says: "over".to_owned(),
+        evidence: None,
+    };
+    history.add(person("ada"), resolved).expect("legal");
+    let corrected = word(false, Some(other.clone()));
+    history.add(person("ben"), corrected).expect("legal");
+    let given = history.incident.feedback.clone().expect("was given");
+    assert_eq!((given.by.as_str(), given.right), ("ben", false));
+    assert_eq!((&given.said, given.confidence), (&said, 0.8));
+    assert_eq!(given.truth(), Some(&other));
+    let shown = crate::Summary::from(&history.incident);
+    assert_eq!(shown.feedback_cause.as_deref(), Some("bank (outside)"));
+}
