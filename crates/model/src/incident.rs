@@ -9,13 +9,16 @@ use crate::identity::IncidentId;
 use crate::policy::RiskTier;
 use crate::proposal::{Proposal, Seal};
 use crate::record::{ClosedAs, Event, ExecutionResult, Record, Recovery};
-use crate::report::{Cause, Report};
+use crate::report::Report;
 use crate::severity::Severity;
 use crate::time::Timestamp;
 
 mod apply;
+mod feedback;
 #[cfg(test)]
 mod tests;
+
+pub use feedback::Feedback;
 
 /// Findings, proposals and records that one incident may hold: beyond it the state machine
 /// refuses, so that nothing grows without bound.
@@ -156,31 +159,6 @@ pub struct DecisionMade {
     pub at: Timestamp,
     pub approve: bool,
     pub reason: String,
-}
-
-/// What a person said of an answer, with the answer as it was then.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Feedback {
-    pub by: String,
-    pub at: Timestamp,
-    pub right: bool,
-    /// The cause that the report named first, with how sure it was, 0 to 1.
-    pub said: Cause,
-    pub confidence: f64,
-    /// The true cause, where the answer was wrong and the person knew it.
-    pub cause: Option<Cause>,
-    pub note: Option<String>,
-}
-
-impl Feedback {
-    /// The cause that holds, as far as the person knew.
-    pub fn truth(&self) -> Option<&Cause> {
-        if self.right {
-            Some(&self.said)
-        } else {
-            self.cause.as_ref()
-        }
-    }
 }
 
 /// A claim on the investigation.

@@ -135,15 +135,7 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
 fn course(incident: &mut Incident, record: &Record) -> Ruling {
     let event = &record.event;
     match event {
-        Event::FindingAttached { finding, .. } => {
-            if incident.findings.len() >= MAX_FINDINGS {
-                return Err(illegal(
-                    event,
-                    format!("an incident holds at most {MAX_FINDINGS} findings"),
-                ));
-            }
-            incident.findings.push(finding.as_ref().clone());
-        }
+        Event::FindingAttached { finding, .. } => attach(incident, event, finding)?,
         Event::SeverityChanged { severity, reason } => {
             incident.severity = *severity;
             incident.severity_reason = reason.clone();
@@ -156,7 +148,7 @@ fn course(incident: &mut Incident, record: &Record) -> Ruling {
             incident.nothing_to_propose = Some(reason.clone());
         }
         Event::PersonNeeded { reason } => incident.person_needed = Some(reason.clone()),
-        Event::FeedbackGiven { .. } => incident.feedback = Some(feedback(incident, record)?),
+        Event::FeedbackGiven { .. } => incident.feedback = Some(feedback::given(incident, record)?),
         Event::Mitigated { .. } => {
             if busy(incident) {
                 return Err(illegal(event, "an execution is under way"));
@@ -195,34 +187,13 @@ fn course(incident: &mut Incident, record: &Record) -> Ruling {
     Ok(())
 }
 
-fn feedback(incident: &Incident, record: &Record) -> Result<Feedback, Illegal> {
-    let event = &record.event;
-    let Event::FeedbackGiven { right, cause, note } = event else {
-        return Err(illegal(event, "it is no feedback"));
-    };
-    let first = incident.report.as_ref().and_then(Report::first);
-    let Some(first) = first else {
-        return Err(illegal(
-            event,
-            "there is no answer yet that could be judged",
-        ));
-    };
-    if *right && cause.as_ref().is_some_and(|cause| *cause != first.cause) {
-        return Err(illegal(event, "a right answer has no other true cause"));
-    }
-    if !right && cause.as_ref() == Some(&first.cause) {
-        let reason = "the cause it names is what the report says first: mark it right";
+fn attach(incident: &mut Incident, event: &Event, finding: &Finding) -> Ruling {
+    if incident.findings.len() >= MAX_FINDINGS {
+        let reason = format!("an incident holds at most {MAX_FINDINGS} findings");
         return Err(illegal(event, reason));
     }
-    Ok(Feedback {
-        by: record.actor.label().to_owned(),
-        at: record.at,
-        right: *right,
-        said: first.cause.clone(),
-        confidence: first.confidence,
-        cause: cause.clone().filter(|_| !right),
-        note: note.clone(),
-    })
+    incident.findings.push(finding.clone());
+    Ok(())
 }
 
 fn busy(incident: &Incident) -> bool {
@@ -237,13 +208,7 @@ fn reopen(incident: &mut Incident, event: &Event, finding: Option<&Finding>) -> 
         return Err(illegal(event, "the incident isn't resolved or closed"));
     }
     if let Some(finding) = finding {
-        if incident.findings.len() >= MAX_FINDINGS {
-            return Err(illegal(
-                event,
-                format!("an incident holds at most {MAX_FINDINGS} findings"),
-            ));
-        }
-        incident.findings.push(finding.clone());
+        attach(incident, event, finding)?;
     }
     incident.status = Status::Open;
     incident.reopened += 1;

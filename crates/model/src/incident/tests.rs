@@ -50,7 +50,7 @@ pub(crate) fn finding(service: &str, tick: Timestamp) -> Finding {
     }
 }
 
-fn person(name: &str) -> Actor {
+pub(super) fn person(name: &str) -> Actor {
     Actor::Person {
         subject: name.to_owned(),
         name: name.to_owned(),
@@ -74,7 +74,7 @@ fn report(hypotheses: Vec<Hypothesis>) -> Report {
     }
 }
 
-fn hypothesis(supports: &[&str]) -> Hypothesis {
+pub(super) fn hypothesis(supports: &[&str]) -> Hypothesis {
     Hypothesis {
         id: "H1".to_owned(),
         cause: Cause::Service {
@@ -119,13 +119,13 @@ fn proposal(id: &str, expires: Timestamp, quorum: u32) -> Proposal {
 }
 
 /// A history in the making: what is appended is what the state machine allows.
-struct History {
-    incident: Incident,
+pub(super) struct History {
+    pub(super) incident: Incident,
     stored: Vec<StoredRecord>,
 }
 
 impl History {
-    fn open() -> Self {
+    pub(super) fn open() -> Self {
         let tick = Timestamp(1_000_000);
         let record = Record {
             incident: IncidentId::derive("error-rate", "payment", tick),
@@ -145,7 +145,7 @@ impl History {
         Self { incident, stored }
     }
 
-    fn add(&mut self, actor: Actor, event: Event) -> Result<(), Illegal> {
+    pub(super) fn add(&mut self, actor: Actor, event: Event) -> Result<(), Illegal> {
         self.add_later(0, actor, event)
     }
 
@@ -164,7 +164,7 @@ impl History {
         Ok(())
     }
 
-    fn agent(&mut self, agent: Agent, event: Event) -> Result<(), Illegal> {
+    pub(super) fn agent(&mut self, agent: Agent, event: Event) -> Result<(), Illegal> {
         self.add(Actor::agent(agent), event)
     }
 
@@ -178,7 +178,7 @@ impl History {
         history
     }
 
-    fn explained(&mut self) -> Result<(), Illegal> {
+    pub(super) fn explained(&mut self) -> Result<(), Illegal> {
         self.agent(
             Agent::Analyst,
             Event::InvestigationStarted {
@@ -663,43 +663,4 @@ fn an_edited_anchor_file_is_found() {
         anchor::read(&whole[..whole.len() - 4]).map(|lines| lines.len()),
         Ok(1)
     );
-}
-
-#[test]
-fn feedback_is_a_persons_word_on_an_answer() {
-    let mut history = History::open();
-    let word = |right, cause| Event::FeedbackGiven {
-        right,
-        cause,
-        note: None,
-    };
-    let reason = |ruling: Result<(), Illegal>| ruling.expect_err("is refused").reason;
-    let early = reason(history.add(person("ada"), word(true, None)));
-    assert!(early.contains("no answer yet"), "{early}");
-    history.explained().expect("legal");
-    let said = hypothesis(&["E1"]).cause;
-    let other = Cause::Outside {
-        dependency: "bank".to_owned(),
-    };
-    let same = reason(history.add(person("ada"), word(false, Some(said.clone()))));
-    assert!(same.contains("mark it right"), "{same}");
-    let both = reason(history.add(person("ada"), word(true, Some(other.clone()))));
-    assert!(both.contains("no other true cause"), "{both}");
-    let agents = reason(history.agent(Agent::Analyst, word(true, None)));
-    assert!(agents.contains("may not write"), "{agents}");
-    history.add(person("ada"), word(true, None)).expect("legal");
-    // The later word counts, also after the end.
-    let resolved = Event::Resolved {
-        says: "over".to_owned(),
-        evidence: None,
-    };
-    history.add(person("ada"), resolved).expect("legal");
-    let corrected = word(false, Some(other.clone()));
-    history.add(person("ben"), corrected).expect("legal");
-    let given = history.incident.feedback.clone().expect("was given");
-    assert_eq!((given.by.as_str(), given.right), ("ben", false));
-    assert_eq!((&given.said, given.confidence), (&said, 0.8));
-    assert_eq!(given.truth(), Some(&other));
-    let shown = crate::Summary::from(&history.incident);
-    assert_eq!(shown.feedback_cause.as_deref(), Some("bank (outside)"));
 }

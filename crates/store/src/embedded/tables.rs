@@ -205,19 +205,19 @@ fn incidents(connection: &Connection) -> Result<Index, Error> {
         "text",
         all.iter().map(|row| row.person_needed.as_deref()),
     );
-    table.lists(
-        "signature",
-        all.iter()
-            .map(|row| row.signature.iter().map(String::as_str).collect()),
-    );
     judged(&mut table, &all);
     table.longs("last_seq", all.iter().map(|row| row.last_seq as i64));
     told(&mut table, &shown);
     table.index(INCIDENTS, IndexMode::Standard)
 }
 
-/// What helped, and what people said of the answer.
+/// What it is likened by, what helped, and what people said of the answer.
 fn judged(table: &mut Table, all: &[&Summary]) {
+    table.lists(
+        "signature",
+        all.iter()
+            .map(|row| row.signature.iter().map(String::as_str).collect()),
+    );
     table.strings(
         "helped",
         "text",
