@@ -83,6 +83,8 @@ pub enum Command {
     /// Score answers on recorded incidents, series and logs
     #[command(subcommand)]
     Eval(Eval),
+    /// Replay the store's past: what would have been noticed, missed, and cried out for nothing
+    Backtest(Backtest),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(Token),
@@ -128,6 +130,19 @@ pub struct Serve {
     /// Let every caller in; only on loopback
     #[arg(long)]
     pub no_auth: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Backtest {
+    /// How far back: 30d, 12h, or a moment
+    #[arg(long, default_value = "30d", value_name = "SPAN")]
+    pub since: String,
+    /// Up to when, in the same form; without it, now
+    #[arg(long, value_name = "SPAN")]
+    pub until: Option<String>,
+    /// A file with the lines of [sentinel] that differ: shown beside the configured ones
+    #[arg(long, value_name = "FILE")]
+    pub rule: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod audit;
+pub mod backtest;
 pub mod deployment;
 pub mod doctor;
 pub mod eval;

@@ -238,55 +238,6 @@ async fn marks_and_decisions() {
     assert_eq!(incident["severity"], "critical");
 }
 
-/// A person says whether the answer was right; answers are scored, and a post-mortem holds it.
-#[tokio::test(flavor = "multi_thread")]
-async fn answers_are_judged_and_drafted() {
-    let place = Place::new();
-    let id = story::write(&place).await.to_string();
-    let server = Server::start(&place);
-    let agent = server.token("bot", "admin", false).await;
-    let refused = place.run(&["incident", "feedback", &id, "right", "--token", &agent]);
-    assert_eq!(refused.code, 1, "{refused}");
-    let mut said = String::new();
-    for command in [
-        &["eval", "feedback"][..],
-        &["incident", "feedback", &id, "wrong", "--cause", "H7"],
-        &["incident", "feedback", &id, "wrong", "--cause", "H1"],
-        &["incident", "feedback", &id, "wrong", "--cause", "god:x"],
-        &[
-            "incident",
-            "feedback",
-            &id,
-            "wrong",
-            "--cause",
-            "outside:the bank",
-            "--note",
-            "their status page said so",
-        ],
-        &["eval", "feedback"],
-        &["incident", "similar", &id],
-        &["incident", "postmortem", &id],
-    ] {
-        let done = place.run(command);
-        said.push_str(&format!("$ {}\n{done}\n", command.join(" ")));
-    }
-    // The feedback's time is now, and with it its record's digest.
-    let (before, digest) = said.split_once("digest is `").expect("is told");
-    let after = digest.split_once('`').expect("ends").1;
-    shows!(
-        "answers judged",
-        format!("{before}digest is `[digest]`{after}")
-    );
-    let file = place.path().join("review.md");
-    let file = file.to_str().expect("a path");
-    place.done(&["incident", "postmortem", &id, "--out", file]);
-    let again = place.run(&["incident", "postmortem", &id, "--out", file]);
-    assert_eq!(again.code, 1, "a file that is there stays: {again}");
-    assert!(again.err.contains("can't be made"), "{again}");
-    let text = std::fs::read_to_string(file).expect("was written");
-    assert!(text.starts_with("# checkout: error rate"), "{text}");
-}
-
 /// What a viewer's token may not do, the command line can't do with it either.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_is_its_callers_token() {

@@ -14,6 +14,7 @@ mod esql_over_http;
 mod grpc;
 mod indices;
 mod intake;
+mod lessons;
 mod notices;
 mod prometheus;
 mod runs;
