@@ -79,6 +79,9 @@ pub enum Command {
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(Token),
+    /// Anomaly detection jobs of Elastic's machine learning, whose findings Sentinel takes in
+    #[command(subcommand)]
+    Ml(Ml),
     /// What a cluster needs before it can hold the store
     #[command(subcommand)]
     Store(Store),
@@ -279,6 +282,25 @@ pub enum Tools {
         #[arg(long = "param", value_name = "K=V")]
         parameters: Vec<String>,
     },
+    /// Put the tools, and an agent that asks them, into Elastic Agent Builder; again, nothing changes
+    Register(Register),
+}
+
+/// As whom: as `[elasticsearch]` says.
+#[derive(Debug, Args)]
+pub struct Register {
+    /// Kibana's URL, with its base path where it has one
+    #[arg(long, value_name = "URL")]
+    pub kibana: String,
+    /// A space's id; without it, the default space
+    #[arg(long)]
+    pub space: Option<String>,
+    /// Only say what would change, and how
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Delete tools of ours that are no more
+    #[arg(long)]
+    pub prune: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -345,6 +367,24 @@ pub enum Store {
     /// Make index templates and indices where they are missing; again, nothing changes
     Setup {
         /// Only say what would be made
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Ml {
+    /// Make jobs and datafeeds for error rate and latency of each service, and start them
+    Install {
+        /// Only say what would be made, and how
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// How our jobs and their datafeeds are
+    Status,
+    /// Take our jobs and datafeeds away
+    Remove {
+        /// Only say what would go
         #[arg(long)]
         dry_run: bool,
     },

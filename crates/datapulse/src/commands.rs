@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod eval;
 pub mod incident;
 pub mod investigate;
+pub mod ml;
 pub mod query;
 pub mod runbook;
 pub mod store;

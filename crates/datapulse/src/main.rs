@@ -116,6 +116,7 @@ async fn run(here: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Tools(tools) => commands::tools::run(here, tools).await,
         Command::Runbook(runbook) => commands::runbook::run(here, runbook).await,
         Command::Eval(eval) => commands::eval::run(here, eval).await,
+        Command::Ml(ml) => commands::ml::run(here, ml).await,
         Command::Store(store) => commands::store::run(here, store).await,
         Command::Token(token) => commands::token::run(here, token).await,
         // Was printed before anything was read.
