@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod incident;
+
+pub use incident::{Incident, Judgement};
+
 /// Notices that a service fails, says why with evidence, proposes what to do, asks a person, does
 /// it, and checks that it helped.
 #[derive(Debug, Parser)]
@@ -88,6 +92,9 @@ pub enum Command {
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(Token),
+    /// Anomaly detection jobs of Elastic's machine learning, whose findings Sentinel takes in
+    #[command(subcommand)]
+    Ml(Ml),
     /// Verify, measure, back up and restore what is kept
     #[command(subcommand)]
     Store(Store),
@@ -156,122 +163,6 @@ pub struct Investigate {
     /// When it was noticed, RFC 3339
     #[arg(long, value_name = "T")]
     pub at: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Incident {
-    /// List incidents, the latest first
-    List {
-        #[arg(long)]
-        status: Option<String>,
-        #[arg(long)]
-        severity: Option<String>,
-        #[arg(long)]
-        service: Option<String>,
-        /// Words in title, service or cause
-        #[arg(long)]
-        text: Option<String>,
-        /// opened_at, updated_at, severity, status; `-` before it: descending
-        #[arg(long, allow_hyphen_values = true)]
-        sort: Option<String>,
-        #[arg(long, default_value_t = 0)]
-        offset: usize,
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-    },
-    /// One incident: findings, causes, proposals
-    Show { id: String },
-    /// Its records, one a line
-    Records { id: String },
-    /// Run a piece of evidence again and say whether it still holds
-    Evidence { id: String, evidence: String },
-    /// Declare an incident by hand
-    Declare {
-        #[arg(long)]
-        service: String,
-        #[arg(long)]
-        title: String,
-        #[arg(long, default_value = "high")]
-        severity: String,
-        #[arg(long)]
-        reason: String,
-    },
-    /// Take it on, or give it to somebody
-    Acknowledge {
-        id: String,
-        /// Who has it now; without a name, you
-        #[arg(long)]
-        owner: Option<String>,
-        #[arg(long)]
-        note: Option<String>,
-    },
-    /// Add a note
-    Note { id: String, text: String },
-    /// Change the severity
-    Severity {
-        id: String,
-        severity: String,
-        #[arg(long)]
-        reason: String,
-    },
-    /// Close as a false alarm, or as a duplicate of another
-    Close {
-        id: String,
-        #[arg(long, value_name = "INCIDENT")]
-        duplicate_of: Option<String>,
-        #[arg(long)]
-        reason: String,
-    },
-    /// Open it again
-    Reopen {
-        id: String,
-        #[arg(long)]
-        reason: String,
-    },
-    /// Say whether the report's first cause is right; answers are scored by it
-    Feedback {
-        id: String,
-        #[arg(value_enum)]
-        answer: Judgement,
-        /// What it was: a hypothesis of the report (H2), service:NAME, load:NAME or outside:NAME
-        #[arg(long, value_name = "CAUSE", value_parser = named_cause)]
-        cause: Option<String>,
-        #[arg(long)]
-        note: Option<String>,
-    },
-    /// Resolved incidents that look alike, and what helped then
-    Similar { id: String },
-    /// A draft of a post-mortem from the journal, in Markdown
-    Postmortem {
-        id: String,
-        /// Write it here instead of printing it; a file that is there stays as it is
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
-}
-
-/// Kinds of causes that a person may name with a colon and a name.
-pub const NAMED_CAUSES: [&str; 3] = ["service", "load", "outside"];
-
-fn named_cause(text: &str) -> Result<String, String> {
-    let fits = match text.split_once(':') {
-        Some((kind, name)) => NAMED_CAUSES.contains(&kind) && !name.trim().is_empty(),
-        None => text.starts_with('H'),
-    };
-    if fits {
-        return Ok(text.to_owned());
-    }
-    Err(
-        "expected service:NAME, load:NAME, outside:NAME, or a hypothesis of the report such as H2"
-            .to_owned(),
-    )
-}
-
-/// What a person says of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Judgement {
-    Right,
-    Wrong,
 }
 
 #[derive(Debug, Subcommand)]
@@ -429,6 +320,25 @@ pub enum Tools {
         #[arg(long = "param", value_name = "K=V")]
         parameters: Vec<String>,
     },
+    /// Put the tools, and an agent that asks them, into Elastic Agent Builder; again, nothing changes
+    Register(Register),
+}
+
+/// As whom: as `[elasticsearch]` says.
+#[derive(Debug, Args)]
+pub struct Register {
+    /// Kibana's URL, with its base path where it has one
+    #[arg(long, value_name = "URL")]
+    pub kibana: String,
+    /// A space's id; without it, the default space
+    #[arg(long)]
+    pub space: Option<String>,
+    /// Only say what would change, and how
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Delete tools of ours that are no more
+    #[arg(long)]
+    pub prune: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -533,6 +443,24 @@ pub enum Store {
     /// Make index templates and indices where they are missing; again, nothing changes
     Setup {
         /// Only say what would be made
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Ml {
+    /// Make jobs and datafeeds for error rate and latency of each service, and start them
+    Install {
+        /// Only say what would be made, and how
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// How our jobs and their datafeeds are
+    Status,
+    /// Take our jobs and datafeeds away
+    Remove {
+        /// Only say what would go
         #[arg(long)]
         dry_run: bool,
     },

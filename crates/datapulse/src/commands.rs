@@ -10,6 +10,7 @@ pub mod export;
 pub mod import;
 pub mod incident;
 pub mod investigate;
+pub mod ml;
 pub mod query;
 pub mod runbook;
 pub mod store;

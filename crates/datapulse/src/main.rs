@@ -122,6 +122,7 @@ async fn run(here: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Runbook(runbook) => commands::runbook::run(here, runbook).await,
         Command::Eval(eval) => commands::eval::run(here, eval).await,
         Command::Backtest(backtest) => commands::backtest::run(here, backtest).await,
+        Command::Ml(ml) => commands::ml::run(here, ml).await,
         Command::Store(store) => commands::store::run(here, store).await,
         Command::Token(token) => commands::token::run(here, token).await,
         // Was printed before anything was read.

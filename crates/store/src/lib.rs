@@ -28,5 +28,5 @@ pub use embedded::{Compaction, Embedded, Health, Options, Snapshot};
 pub use error::Error;
 pub use journal::{Journal, SummaryFilter, SummaryPage};
 pub use knowledge::{Knowledge, SavedToken};
-pub use telemetry::{Document, ItemResult, Operation, Telemetry};
+pub use telemetry::{Document, Feature, ItemResult, Operation, Telemetry};
 pub use verify::{IncidentCheck, Verification};

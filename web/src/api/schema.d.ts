@@ -1664,6 +1664,7 @@ export interface components {
              * @description What it was held against, in `unit`.
              */
             threshold: number;
+            /** @description Such as `share` or `ms`; empty: nobody says, as with a metric of which only the name is known. */
             unit: string;
             /** @description `threshold`, `baseline` or `silence`. */
             held_against: string;

@@ -7,6 +7,7 @@ mod stats;
 mod verify;
 
 use anyhow::Result;
+pub use setup::tell;
 
 use crate::arguments::Store;
 use crate::context::Context as Here;

@@ -81,7 +81,7 @@ pub async fn feedback(
     Ok(json!({ "right": answer == Judgement::Right, "cause": cause, "note": note }))
 }
 
-/// The kinds are those of [`crate::arguments::NAMED_CAUSES`].
+/// The kinds are those of `NAMED_CAUSES` of the arguments.
 fn stated(kind: &str, place: &str) -> Value {
     match kind {
         "outside" => json!({ "kind": kind, "dependency": place }),

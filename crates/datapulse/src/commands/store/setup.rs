@@ -21,29 +21,49 @@ pub async fn run(here: &Here, dry_run: bool) -> Result<u8> {
     let store = Elastic::open_reading(address, &here.folder).await?;
     let days = here.configuration.retention.telemetry_days;
     let steps = during("setting up", store.set_up(days, dry_run)).await?;
-    if here.output == Output::Json {
-        let steps: Vec<Value> = steps
-            .iter()
-            .map(|step| json!({ "what": step.what, "change": word(step, dry_run) }))
-            .collect();
-        let server = store.server();
-        print::json(&json!({
-            "cluster": server.cluster_name,
-            "version": server.version,
-            "dry_run": dry_run,
-            "steps": steps,
-        }))?;
-        return Ok(0);
-    }
-    for step in &steps {
-        println!("{:<13} {}", word(step, dry_run), print::plain(&step.what));
-    }
+    let server = store.server();
+    let head = json!({ "cluster": server.cluster_name, "version": server.version });
+    tell(here, &steps, dry_run, head)?;
     Ok(0)
+}
+
+/// A line a step; of a dry run, with what a replaced thing would become.
+pub fn tell(here: &Here, steps: &[Step], dry_run: bool, mut head: Value) -> Result<()> {
+    if here.output == Output::Json {
+        head["dry_run"] = json!(dry_run);
+        head["steps"] = steps.iter().map(|step| shown(step, dry_run)).collect();
+        return print::json(&head);
+    }
+    for step in steps {
+        println!("{:<13} {}", word(step, dry_run), print::plain(&step.what));
+        if dry_run && differs(step) {
+            for line in print::differences(&step.before, &step.after) {
+                println!("{:<13} {line}", "");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn shown(step: &Step, dry_run: bool) -> Value {
+    let mut shown = json!({ "what": step.what, "change": word(step, dry_run) });
+    if differs(step) {
+        shown["differences"] = json!(print::differences(&step.before, &step.after));
+    }
+    shown
+}
+
+/// What is made or gone is so as a whole.
+fn differs(step: &Step) -> bool {
+    matches!(step.change, Change::Replaced | Change::Kept)
 }
 
 fn word(step: &Step, dry_run: bool) -> &'static str {
     match (step.change, dry_run) {
         (Change::Unchanged, _) => "unchanged",
+        (Change::Kept, _) => "kept",
+        (Change::Removed, false) => "removed",
+        (Change::Removed, true) => "would remove",
         (Change::Made, false) => "made",
         (Change::Made, true) => "would make",
         (Change::Replaced, false) => "replaced",
