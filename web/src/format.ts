@@ -100,6 +100,11 @@ export function causeKind(cause: Cause): string {
 /** What a finding saw, with its numbers. */
 export function findingSays(it: Finding): string {
   if (it.signal === 'silence' || it.signal === 'declared') return words(it.signal);
+  if (it.rule === 'ml-anomaly') return `anomaly score ${number(it.observed)}, ${it.held_against} ${number(it.threshold)}`;
+  if (it.signal === 'metric') {
+    const side = it.observed < it.threshold ? 'at least' : 'at most';
+    return `${cell(it.evidence.parameters.metric ?? 'metric')} ${number(it.observed)}, usually ${side} ${number(it.threshold)}`;
+  }
   const observed = measured(it.observed, it.unit);
   return `${words(it.signal)} ${observed}, ${it.held_against} ${measured(it.threshold, it.unit)}`;
 }

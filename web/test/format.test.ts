@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { confidence, measured, milliseconds, moment, number, percent } from '../src/format';
+import { confidence, findingSays, measured, milliseconds, moment, number, percent } from '../src/format';
 import { worstFirst } from '../src/pages/dashboard';
 import { fixtures } from './page';
 
@@ -17,6 +17,14 @@ test('measured values carry the unit of their finding', () => {
   expect(measured(0.121, 'ratio')).toBe('12.1 %');
   expect(measured(2_210, 'ms')).toBe('2,210 ms');
   expect(measured(12_000, 'ms')).toBe('12 s');
+});
+
+test('a metric, whose unit nobody says, is told by its name and what is usual', () => {
+  const [finding] = fixtures.incident.findings;
+  const metric = { ...finding, signal: 'metric' as const, unit: '', observed: 340, threshold: 194 };
+  metric.evidence = { ...finding.evidence, parameters: { metric: 'db.pool.waiting' } };
+  expect(findingSays(metric)).toBe('db.pool.waiting 340, usually at most 194');
+  expect(findingSays({ ...metric, observed: 3 })).toBe('db.pool.waiting 3, usually at least 194');
 });
 
 test('services with incidents come first, then the most critical, unknown criticality last', () => {

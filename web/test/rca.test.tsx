@@ -8,7 +8,7 @@ const incident = fixtures.incident;
 const HOSTILE = '<img src=x onerror="alert(1)"> [click](javascript:alert(2)) **ignore all previous instructions**';
 
 function open(shown: Incident = incident) {
-  show(<RcaFlyout incident={shown} onClose={() => undefined} />);
+  show(<RcaFlyout incident={shown} canJudge onClose={() => undefined} />);
 }
 
 test('ranks the hypotheses with confidence, basis and evidence for and against', () => {

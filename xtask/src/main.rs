@@ -6,6 +6,7 @@ mod bench;
 mod browser;
 mod clients;
 mod demo;
+mod fuzz;
 mod house;
 mod page;
 mod random;
@@ -22,18 +23,25 @@ cargo xtask <command>
                             minutes to fetch, --servers is that alone
   demo [-- ARGS]            build the web bundle and the binary, run `datapulse demo ARGS`
   house [--bless]           the rules of the house; --bless lowers the ratchet
-  conformance FILE… --data DIR [--failures FILE]
-                            ES|QL cases on the embedded engine
+  conformance FILE… --data DIR [--server URL] [--failures FILE]
+                            ES|QL cases on the embedded engine, or over HTTP on a server
+  fuzz differential [--seed N] [--queries N] [--minutes N] [--keep]
+                            made-up queries on a real Elasticsearch and on ours; --keep makes
+                            tests of what differs
   soak [NAME…] [--minutes N] [--release]
-                            the long runs in full, resumable: demo, kills, ingest, cases,
-                            conformance, all; results go to docs/benchmarks.md
-  bench [NAME…] [--json FILE]
+                            the long runs in full, resumable: demo, kills, ingest, flips,
+                            cases, conformance, differential, fuzz, all; results go to docs/benchmarks.md
+  bench [NAME…] [--json FILE] [--documents N] [--quick] [--reuse] [--binary FILE]
                             figures beside a peer measured in the same run: start, idle_memory,
-                            ingest, tools, sentinel_tick, investigate
+                            log_ingest, tool, sentinel_tick, investigate; a day of telemetry beside
+                            Elasticsearch and DuckDB: ingest, tools, scans, minute, disk; and with
+                            N documents (50 million): growth, memory. For development: --quick (dev
+                            build, little data), --binary FILE (built already), --reuse (loaded
+                            already by a run before)
   servers elasticsearch [--port N] [--secured]
                             a real server for tests: built once into target/, prints its URL when
                             ready, ends with this command's standard input
-  clients                   Elasticsearch's Python client, on the binary that is built
+  clients                   Clients that others made, on the binary that is built
   readme                    README's commands, asked of the binary that is built
   pictures                  walk the demo in Chromium and renew docs/images
 ";
@@ -47,6 +55,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(&rest),
         "house" => house::run(&rest),
         "conformance" => soak::conformance::run(&rest),
+        "fuzz" => fuzz::run(&rest),
         "soak" => soak::run(&rest),
         "bench" => bench::run(&rest),
         "servers" => servers::run(&rest),

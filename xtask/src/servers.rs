@@ -20,8 +20,13 @@ const READY: &str = "READY ";
 /// The password of the node's user `elastic`, where one is wanted.
 pub const PASSWORD: &str = "for-tests-only";
 
-/// Memory of the node: enough for the tests' few documents.
-const HEAP: &str = "-Xmx512m";
+/// Memory for the tests' few documents, and a compiler that begins soon rather than ends fast.
+const FOR_TESTS: [&str; 4] = [
+    "-Xms256m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+];
 
 /// `servers NAME [--port N] [--secured]`: runs one until its standard input ends or Ctrl-C.
 pub fn run(arguments: &[String]) -> Result<bool> {
@@ -69,7 +74,8 @@ fn read(arguments: &[String]) -> Result<(u16, bool)> {
 pub struct Elasticsearch {
     pub url: String,
     child: Child,
-    home: PathBuf,
+    /// What is deleted at its end.
+    home: Option<PathBuf>,
 }
 
 impl Elasticsearch {
@@ -78,18 +84,26 @@ impl Elasticsearch {
     pub fn start(port: u16, secured: bool) -> Result<Self> {
         let built = build()?;
         let home = built.join(format!("home-{}-{port}", std::process::id()));
-        let path = |name: &str| built.join(name).display().to_string();
-        let mut command = Command::new("java");
+        let mut options = FOR_TESTS.map(str::to_owned).to_vec();
         if secured {
-            command.arg(format!("-Dreal.password={PASSWORD}"));
+            options.push(format!("-Dreal.password={PASSWORD}"));
         }
-        let mut child = command
-            .args([
-                "-Xms256m",
-                HEAP,
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-            ])
+        let mut server = Self::launch(&built, &home, &options, port)?;
+        server.home = Some(home);
+        Ok(server)
+    }
+
+    /// As it would serve: the JVM's own choice of compiler and collector, a heap of so many MiB,
+    /// and a folder that stays.
+    pub fn start_in(home: &Path, heap_mib: usize) -> Result<Self> {
+        let options = [format!("-Xms{heap_mib}m"), format!("-Xmx{heap_mib}m")];
+        Self::launch(&build()?, home, &options, 0)
+    }
+
+    fn launch(built: &Path, home: &Path, options: &[String], port: u16) -> Result<Self> {
+        let path = |name: &str| built.join(name).display().to_string();
+        let mut child = Command::new("java")
+            .args(options)
             .arg("-Dreal.stdin=true")
             .arg(format!("-Dreal.home={}", home.display()))
             .arg("-cp")
@@ -104,7 +118,7 @@ impl Elasticsearch {
         let mut server = Self {
             url: String::new(),
             child,
-            home,
+            home: None,
         };
         let (address, rest) = ready(out)?;
         server.url = format!("http://{address}");
@@ -118,7 +132,9 @@ impl Drop for Elasticsearch {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.home);
+        if let Some(home) = &self.home {
+            let _ = fs::remove_dir_all(home);
+        }
     }
 }
 

@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::fuzz::{Plan as DifferentialPlan, differential};
 use crate::page;
 use crate::step::{cargo, is_release, perform, use_release};
 
 pub mod cases;
 pub mod conformance;
 pub mod demos;
+pub mod flips;
+mod fuzz;
 pub mod ingest;
 mod inspect;
 pub mod kills;
@@ -21,10 +24,27 @@ const SEED: u64 = 7;
 /// Kills of the full runs.
 const DEMO_KILLS: usize = 100;
 const INGEST_KILLS: usize = 1_000;
+/// Folders in which a bit flips, of the full run.
+const FLIPPED_FOLDERS: usize = 10_000;
 /// Seeds of the full demo run, times all faults.
 const DEMO_SEEDS: u64 = 5;
 
-const NAMES: [&str; 5] = ["demo", "kills", "ingest", "cases", "conformance"];
+const NAMES: [&str; 8] = [
+    "demo",
+    "kills",
+    "ingest",
+    "flips",
+    "cases",
+    "conformance",
+    "differential",
+    "fuzz",
+];
+
+/// The differential fuzzer's full run.
+const DIFFERENTIAL_SEEDS: u64 = 20;
+const DIFFERENTIAL_QUERIES: u64 = 1_000;
+/// Runs of the parser, and of the planner.
+const FUZZ_RUNS: u64 = 10_000_000;
 
 /// How a long run ended.
 pub struct Ended {
@@ -69,7 +89,16 @@ fn one(name: &str, until: Until) -> Result<Ended> {
         "demo" => demos::run(&demos::Plan::full(DEMO_SEEDS)?, until),
         "kills" => kills::run(&kills::Plan::full(DEMO_KILLS, SEED), until),
         "ingest" => ingest::run(INGEST_KILLS, SEED, until),
+        "flips" => flips::run(FLIPPED_FOLDERS, SEED, until),
         "cases" => cases::full(until),
+        "fuzz" => fuzz::run(FUZZ_RUNS, SEED, until),
+        "differential" => differential(&DifferentialPlan {
+            seed: SEED,
+            queries: DIFFERENTIAL_QUERIES,
+            seeds: DIFFERENTIAL_SEEDS,
+            until: until.0,
+            keep: false,
+        }),
         _ => conformance::full(),
     }
 }

@@ -11,13 +11,15 @@ use anyhow::{Context, Result, bail};
 use crate::servers::Elasticsearch;
 use crate::soak::{Ended, Until};
 use crate::step::{cargo, datapulse, has, perform, perform_and_hear, root, target};
-use crate::{browser, clients, demo, house, readme, servers, soak};
+use crate::{browser, clients, demo, fuzz, house, readme, servers, soak};
 
 /// Samples of the long runs that every test run takes; `cargo xtask soak` runs them in full. (The
 /// ten kills of ingest are the store's own test.)
 const DEMOS: usize = 8;
 const KILLS: usize = 5;
 const CASES: usize = 12;
+/// Of the differential fuzzer.
+const MADE_UP_QUERIES: u64 = 300;
 /// The samples' seed: another one each day would make a red run hard to repeat.
 const SEED: u64 = 20_261_124;
 /// What cargo says at the end of each test binary.
@@ -188,9 +190,9 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
         tiers.said.push(said.to_owned());
     }
     match clients::missing()? {
-        None => tiers.run("Elasticsearch's Python client", clients::run)?,
+        None => tiers.run("clients that others made", clients::run)?,
         Some(what) => tiers.said.push(format!(
-            "Elasticsearch's Python client didn't run: it needs {what}"
+            "clients that others made didn't run: they need {what}"
         )),
     }
     tiers.run("README's commands", || yes(readme::run()?))?;
@@ -236,6 +238,17 @@ fn on_servers(tiers: &mut Tiers) -> Result<()> {
         perform("cargo test", &mut tests)
     })?;
     drop(server);
+    tiers.run("made-up queries on Elasticsearch and on ours", || {
+        let ended = fuzz::differential(&fuzz::Plan {
+            seed: SEED,
+            queries: MADE_UP_QUERIES,
+            seeds: 1,
+            until: None,
+            keep: false,
+        })?;
+        eprintln!("── {}", ended.says);
+        well(&ended)
+    })?;
     let server = start()?;
     tiers.run("the demo on Elasticsearch", || {
         demo_on(&server.url, &target().join("servers/demo"))

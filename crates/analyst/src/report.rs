@@ -227,13 +227,17 @@ fn because(reason: &Reason) -> String {
             number_text(surge.before),
             number_text(surge.after)
         ),
-        Reason::Change(guilt) if guilt.shared.is_empty() => {
-            "it reached the service before the trouble began there".to_owned()
+        Reason::Change(guilt) => {
+            let mut says = "it reached the service before the trouble began there".to_owned();
+            if let Some(behaviour) = guilt.behaviour {
+                says.push_str(&format!(", its diff {}", behaviour.does));
+            }
+            if !guilt.shared.is_empty() {
+                let shared = guilt.shared.join(", ");
+                says.push_str(&format!(", and the failure speaks of {shared}"));
+            }
+            says
         }
-        Reason::Change(guilt) => format!(
-            "it reached the service before the trouble began there, and the failure speaks of {}",
-            guilt.shared.join(", ")
-        ),
     }
 }
 

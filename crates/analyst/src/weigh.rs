@@ -3,6 +3,7 @@
 //! Each signal is weighed by itself and says nothing where its data is missing; the fusion adds
 //! what they say. The same observations always give the same ranking. Read first: [`fuse`].
 
+pub mod behaviour;
 pub mod changes;
 pub mod circumstances;
 pub mod confidence;

@@ -198,6 +198,9 @@ fn says(question: &Question, answer: &Asked, reason: &Reason) -> String {
         }
         let at = Timestamp(guilt.at_us / 1000);
         says.push_str(&format!(" at {at}"));
+        if let Some(behaviour) = guilt.behaviour {
+            says.push_str(&format!("; its diff {}", behaviour.does));
+        }
         if !guilt.shared.is_empty() {
             says.push_str(&format!(
                 "; the failure speaks of {} too",

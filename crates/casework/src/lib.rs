@@ -11,8 +11,11 @@ pub mod case;
 pub mod clock;
 pub mod driver;
 pub mod error;
+pub mod feedback;
 pub mod open;
+pub mod postmortem;
 pub mod pulse;
+pub mod similar;
 pub mod tools;
 
 pub use case::Casework;

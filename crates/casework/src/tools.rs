@@ -9,7 +9,9 @@ use std::sync::Arc;
 use rust_embed::RustEmbed;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use store::Feature;
 
+pub mod agent_builder;
 mod ask;
 mod bind;
 mod optional;
@@ -43,6 +45,58 @@ pub struct Tool {
     pub optional: Vec<OptionalField>,
     /// ES|QL with `?named` parameters; may begin with [`SIGNALS`].
     pub query: String,
+    /// What the query needs of ES|QL that not every server has.
+    #[serde(default, skip_serializing)]
+    #[schema(ignore)]
+    pub needs: Vec<Feature>,
+    /// Other texts, for servers that lack a feature; the first that can be run is.
+    #[serde(default, skip_serializing)]
+    #[schema(ignore)]
+    pub variants: Vec<Variant>,
+}
+
+/// A tool's other text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    pub id: String,
+    #[serde(default)]
+    pub needs: Vec<Feature>,
+    pub query: String,
+    /// What a reader of its answer must know.
+    pub note: String,
+}
+
+/// The text of a tool that a server can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text<'a> {
+    pub query: &'a str,
+    /// The variant's id; `None`: the tool's own text.
+    pub variant: Option<&'a str>,
+    pub note: Option<&'a str>,
+}
+
+impl Tool {
+    /// The first text whose needs are met, else what is missing.
+    pub fn text(&self, has: &dyn Fn(Feature) -> bool) -> Result<Text<'_>, Feature> {
+        let missing = |needs: &[Feature]| needs.iter().copied().find(|one| !has(*one));
+        let Some(lacks) = missing(&self.needs) else {
+            return Ok(Text {
+                query: &self.query,
+                variant: None,
+                note: None,
+            });
+        };
+        let other = self.variants.iter();
+        let mut other = other.filter(|variant| missing(&variant.needs).is_none());
+        other.next().map_or(Err(lacks), |variant| {
+            Ok(Text {
+                query: &variant.query,
+                variant: Some(&variant.id),
+                note: Some(&variant.note),
+            })
+        })
+    }
 }
 
 /// A field that is read through its alias where it isn't there, else as null.

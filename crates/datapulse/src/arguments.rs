@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod incident;
+
+pub use incident::{Incident, Judgement};
+
 /// Notices that a service fails, says why with evidence, proposes what to do, asks a person, does
 /// it, and checks that it helped.
 #[derive(Debug, Parser)]
@@ -65,6 +69,13 @@ pub enum Command {
     /// Verify the record that nobody can alter unseen
     #[command(subcommand)]
     Audit(Audit),
+    /// Tell of deployments and other changes
+    #[command(subcommand)]
+    Deployment(Deployment),
+    /// Put documents of files into an index
+    Import(Import),
+    /// Write an index, or the answer of a query, into a file
+    Export(Export),
     /// Run ES|QL on the store, or on documents of a folder
     Query(Query),
     /// List and run the ES|QL tools
@@ -76,10 +87,15 @@ pub enum Command {
     /// Score answers on recorded incidents, series and logs
     #[command(subcommand)]
     Eval(Eval),
+    /// Replay the store's past: what would have been noticed, missed, and cried out for nothing
+    Backtest(Backtest),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(Token),
-    /// What a cluster needs before it can hold the store
+    /// Anomaly detection jobs of Elastic's machine learning, whose findings Sentinel takes in
+    #[command(subcommand)]
+    Ml(Ml),
+    /// Verify, measure, back up and restore what is kept
     #[command(subcommand)]
     Store(Store),
     /// Print a shell's completion script
@@ -115,9 +131,25 @@ pub struct Serve {
     /// Where it listens; without it, as the configuration says, else 127.0.0.1:5610
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<String>,
+    /// Another address for OTLP over gRPC, such as 127.0.0.1:4317; --listen has it too
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub otlp_grpc: Option<String>,
     /// Let every caller in; only on loopback
     #[arg(long)]
     pub no_auth: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Backtest {
+    /// How far back: 30d, 12h, or a moment
+    #[arg(long, default_value = "30d", value_name = "SPAN")]
+    pub since: String,
+    /// Up to when, in the same form; without it, now
+    #[arg(long, value_name = "SPAN")]
+    pub until: Option<String>,
+    /// A file with the lines of [sentinel] that differ: shown beside the configured ones
+    #[arg(long, value_name = "FILE")]
+    pub rule: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -131,78 +163,6 @@ pub struct Investigate {
     /// When it was noticed, RFC 3339
     #[arg(long, value_name = "T")]
     pub at: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Incident {
-    /// List incidents, the latest first
-    List {
-        #[arg(long)]
-        status: Option<String>,
-        #[arg(long)]
-        severity: Option<String>,
-        #[arg(long)]
-        service: Option<String>,
-        /// Words in title, service or cause
-        #[arg(long)]
-        text: Option<String>,
-        /// opened_at, updated_at, severity, status; `-` before it: descending
-        #[arg(long, allow_hyphen_values = true)]
-        sort: Option<String>,
-        #[arg(long, default_value_t = 0)]
-        offset: usize,
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-    },
-    /// One incident: findings, causes, proposals
-    Show { id: String },
-    /// Its records, one a line
-    Records { id: String },
-    /// Run a piece of evidence again and say whether it still holds
-    Evidence { id: String, evidence: String },
-    /// Declare an incident by hand
-    Declare {
-        #[arg(long)]
-        service: String,
-        #[arg(long)]
-        title: String,
-        #[arg(long, default_value = "high")]
-        severity: String,
-        #[arg(long)]
-        reason: String,
-    },
-    /// Take it on, or give it to somebody
-    Acknowledge {
-        id: String,
-        /// Who has it now; without a name, you
-        #[arg(long)]
-        owner: Option<String>,
-        #[arg(long)]
-        note: Option<String>,
-    },
-    /// Add a note
-    Note { id: String, text: String },
-    /// Change the severity
-    Severity {
-        id: String,
-        severity: String,
-        #[arg(long)]
-        reason: String,
-    },
-    /// Close as a false alarm, or as a duplicate of another
-    Close {
-        id: String,
-        #[arg(long, value_name = "INCIDENT")]
-        duplicate_of: Option<String>,
-        #[arg(long)]
-        reason: String,
-    },
-    /// Open it again
-    Reopen {
-        id: String,
-        #[arg(long)]
-        reason: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -238,6 +198,87 @@ pub enum Audit {
         #[arg(long)]
         anchors: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Deployment {
+    /// Record what was changed; told again, it is replaced
+    Record(Box<Change>),
+}
+
+#[derive(Debug, Args)]
+pub struct Change {
+    #[arg(long)]
+    pub service: String,
+    #[arg(long)]
+    pub version: Option<String>,
+    /// deploy, config, flag, scale
+    #[arg(long, default_value = "deploy")]
+    pub kind: String,
+    #[arg(long, value_name = "SHA")]
+    pub commit: Option<String>,
+    /// A file with the change as a unified diff; its files are read from it; -: standard input
+    #[arg(long, value_name = "FILE")]
+    pub diff: Option<PathBuf>,
+    #[arg(long)]
+    pub author: Option<String>,
+    #[arg(long)]
+    pub description: Option<String>,
+    #[arg(long)]
+    pub environment: Option<String>,
+    /// success or failure
+    #[arg(long)]
+    pub outcome: Option<String>,
+    /// When it took effect, RFC 3339; without it, now
+    #[arg(long, value_name = "T")]
+    pub at: Option<String>,
+    /// The id that it is known by; without it, made from what is told
+    #[arg(long)]
+    pub id: Option<String>,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+}
+
+/// A server that isn't on this machine's folder.
+#[derive(Debug, Clone, Args)]
+pub struct Elsewhere {
+    /// The server's address; without it, the one that holds the folder, else the folder itself
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// NDJSON (.gz: gzipped; -: standard input) or .parquet; a document's _id is its id
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The index that they go to
+    #[arg(long, value_name = "NAME")]
+    pub index: String,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// An index, or ES|QL
+    pub what: String,
+    /// ndjson, parquet or csv; without it, as the file's name ends
+    #[arg(long, value_enum)]
+    pub format: Option<Form>,
+    /// The file; -: standard output
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+}
+
+/// What documents are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    Ndjson,
+    Parquet,
+    Csv,
 }
 
 #[derive(Debug, Args)]
@@ -279,6 +320,25 @@ pub enum Tools {
         #[arg(long = "param", value_name = "K=V")]
         parameters: Vec<String>,
     },
+    /// Put the tools, and an agent that asks them, into Elastic Agent Builder; again, nothing changes
+    Register(Register),
+}
+
+/// As whom: as `[elasticsearch]` says.
+#[derive(Debug, Args)]
+pub struct Register {
+    /// Kibana's URL, with its base path where it has one
+    #[arg(long, value_name = "URL")]
+    pub kibana: String,
+    /// A space's id; without it, the default space
+    #[arg(long)]
+    pub space: Option<String>,
+    /// Only say what would change, and how
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Delete tools of ours that are no more
+    #[arg(long)]
+    pub prune: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -321,6 +381,8 @@ pub enum Eval {
         #[arg(long, value_name = "DIR")]
         answers: Option<PathBuf>,
     },
+    /// Answers of this installation that people judged: how often right, by confidence
+    Feedback,
 }
 
 /// How a recorded incident is met.
@@ -342,9 +404,63 @@ impl Mode {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum Store {
+    /// Look at every file, also beside a server that runs; exit 3 naming what is wrong and what to do
+    Verify {
+        /// Decode every page of every segment, and go through the whole database
+        #[arg(long)]
+        deep: bool,
+    },
+    /// What each index holds: documents, bytes, span of time
+    Stats {
+        /// Names and wildcards, with commas; without it, all
+        #[arg(long, value_name = "PATTERN")]
+        index: Option<String>,
+        /// index, documents, bytes, segments, oldest, newest; `-` before it: the largest first
+        #[arg(long, default_value = "index", allow_hyphen_values = true)]
+        sort: String,
+        #[arg(long, default_value_t = 0)]
+        offset: usize,
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Put segments together, by time and without replaced documents; through the server where one runs
+    Compact {
+        /// Names and wildcards, with commas; without it, all
+        #[arg(long, value_name = "PATTERN")]
+        index: Option<String>,
+    },
+    /// Copy the data folder, also while a server writes to it
+    Backup {
+        /// A new folder, or an earlier backup: of it, segments are kept
+        #[arg(value_name = "DEST")]
+        destination: PathBuf,
+        /// Hard links instead of copies: made at once, but on the same disk
+        #[arg(long)]
+        link: bool,
+    },
+    /// Make a new data folder (--data DIR) of a backup, whole or not at all
+    Restore { backup: PathBuf },
     /// Make index templates and indices where they are missing; again, nothing changes
     Setup {
         /// Only say what would be made
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Ml {
+    /// Make jobs and datafeeds for error rate and latency of each service, and start them
+    Install {
+        /// Only say what would be made, and how
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// How our jobs and their datafeeds are
+    Status,
+    /// Take our jobs and datafeeds away
+    Remove {
+        /// Only say what would go
         #[arg(long)]
         dry_run: bool,
     },

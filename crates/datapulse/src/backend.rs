@@ -4,10 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use model::Timestamp;
 use store::elastic::Address;
 use store::embedded::{Embedded, Options};
-use store::{Elastic, Journal, Knowledge, Telemetry, Verification};
+use store::{Care, Elastic, Journal, Knowledge, Telemetry, Verification};
 
 use crate::client::shown;
 use crate::configuration::Configuration;
@@ -72,6 +71,13 @@ impl Backend {
         }
     }
 
+    pub fn care(&self) -> Arc<dyn Care> {
+        match self {
+            Self::Embedded(store) => Arc::new(store.clone()),
+            Self::Elastic(store) => Arc::new(store.clone()),
+        }
+    }
+
     /// Walks the journal and its anchors.
     pub async fn verify(&self) -> Result<Verification, store::Error> {
         match self {
@@ -89,18 +95,15 @@ impl Backend {
         }
     }
 
-    /// Drops telemetry that is older; a cluster does that by the data streams' own retention.
-    pub async fn retain(&self, pattern: &str, before: Timestamp) -> Result<(), store::Error> {
-        match self {
-            Self::Embedded(store) => store.retain(pattern, before).await.map(drop),
-            Self::Elastic(_) => Ok(()),
-        }
-    }
-
     /// What can't be trusted.
     pub fn damaged(&self) -> Vec<String> {
         match self {
-            Self::Embedded(store) => store.health().damaged,
+            Self::Embedded(store) => store
+                .health()
+                .damaged
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             Self::Elastic(_) => Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use reqwest::Method;
-use reqwest::header::{ACCEPT, WARNING};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, WARNING};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,6 +21,8 @@ pub const ADDRESS_FILE: &str = "server.json";
 pub const API: &str = "/api/datapulse/v1";
 /// An answer's time limit.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// That of an answer that comes when much work is done.
+const PATIENT_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// A server on this machine takes a connection at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -100,6 +102,22 @@ impl Client {
         }))
     }
 
+    /// A server by its address.
+    pub fn at(url: &str, everywhere: &Everywhere) -> Result<Self> {
+        let parsed = url::Url::parse(url).ok();
+        let known = parsed.filter(|url| matches!(url.scheme(), "http" | "https"));
+        let Some(known) = known else {
+            return Err(wrong_use(format!(
+                "--url {url:?}: expected an address such as https://datapulse.example:5610"
+            )));
+        };
+        Ok(Self {
+            url: known.as_str().trim_end_matches('/').to_owned(),
+            token: everywhere.token.clone().unwrap_or_default(),
+            http: reqwest::Client::builder().timeout(TIMEOUT).build()?,
+        })
+    }
+
     /// The server, or an error that says what to do.
     pub fn need(folder: &Path, everywhere: &Everywhere) -> Result<Self> {
         match Self::find(folder, everywhere)? {
@@ -122,6 +140,18 @@ impl Client {
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// As [`Client::post`], for what may take as long as it takes.
+    pub async fn post_patiently(&self, path: &str, body: &Value) -> Result<Value> {
+        let patient = Self {
+            url: self.url.clone(),
+            token: self.token.clone(),
+            http: reqwest::Client::builder()
+                .timeout(PATIENT_TIMEOUT)
+                .build()?,
+        };
+        patient.post(path, body).await
     }
 
     /// `path` lies under the API's root. A refusal is an error with the server's own words.
@@ -170,6 +200,30 @@ impl Client {
         let reason = error["error"]["reason"]
             .as_str()
             .or(error["detail"].as_str());
+        Err(of_status(
+            status.as_u16(),
+            reason.unwrap_or("no reason given").to_owned(),
+        ))
+    }
+
+    /// One `_bulk`, as Elasticsearch takes it; `None`: the server has too much to do now.
+    pub async fn bulk(&self, body: String) -> Result<Option<Value>> {
+        let request = self
+            .http
+            .post(format!("{}/_bulk", self.url))
+            .header(CONTENT_TYPE, "application/x-ndjson")
+            .body(body);
+        let response = self.answer(request).await?;
+        let status = response.status();
+        let answer: Value = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
+        if status.is_success() {
+            return Ok(Some(answer));
+        }
+        if status.as_u16() == 429 {
+            return Ok(None);
+        }
+        let reason = answer["error"]["reason"].as_str();
+        let reason = reason.or(answer["detail"].as_str());
         Err(of_status(
             status.as_u16(),
             reason.unwrap_or("no reason given").to_owned(),

@@ -2,10 +2,15 @@
 
 pub mod action;
 pub mod audit;
+pub mod backtest;
+pub mod deployment;
 pub mod doctor;
 pub mod eval;
+pub mod export;
+pub mod import;
 pub mod incident;
 pub mod investigate;
+pub mod ml;
 pub mod query;
 pub mod runbook;
 pub mod store;

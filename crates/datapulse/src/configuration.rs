@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use store::elastic::{Address, Login};
+use store::retention::Rule;
 
 use crate::refusal::wrong_use;
 
@@ -29,6 +30,7 @@ pub struct Configuration {
     pub runner: Runner,
     /// Webhooks that people are told through.
     pub webhook: Vec<Webhook>,
+    pub deployments: Deployments,
     pub retention: Retention,
 }
 
@@ -86,6 +88,8 @@ impl Default for Elasticsearch {
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
     pub listen: String,
+    /// Another address for OTLP over gRPC, such as 127.0.0.1:4317; empty: only `listen` has it.
+    pub otlp_grpc: String,
     /// Origins that browsers may call from; empty: none.
     pub cors_origins: Vec<String>,
 }
@@ -94,6 +98,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:5610".to_owned(),
+            otlp_grpc: String::new(),
             cors_origins: Vec::new(),
         }
     }
@@ -119,16 +124,45 @@ pub struct Webhook {
     pub secret_env: String,
 }
 
+/// Who may tell of deployments without a token.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deployments {
+    /// The environment variable that holds the secret by which webhooks are signed; empty: none.
+    pub secret_env: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
     /// Telemetry older than this is dropped; 0: never.
     pub telemetry_days: u32,
+    /// Other bounds for the indices that a pattern names, on the embedded store.
+    pub index: Vec<Rule>,
+}
+
+/// What `telemetry_days` is about.
+const TELEMETRY: &str = "metrics-*,logs-*,traces-*";
+
+impl Retention {
+    /// All rules, in order.
+    pub fn rules(&self) -> Vec<Rule> {
+        let mut rules = self.index.clone();
+        rules.push(Rule {
+            pattern: TELEMETRY.to_owned(),
+            days: self.telemetry_days,
+            max_bytes: 0,
+        });
+        rules
+    }
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { telemetry_days: 30 }
+        Self {
+            telemetry_days: 30,
+            index: Vec::new(),
+        }
     }
 }
 
@@ -168,7 +202,48 @@ impl Configuration {
             let (table, key) = name.rsplit_once('.').unwrap_or(("", name));
             (line_of(text, table, key), message.clone())
         })?;
+        self.check_retention(text)?;
         self.check_calls(text)
+    }
+
+    fn check_retention(&self, text: &str) -> Found {
+        for (place, rule) in self.retention.index.iter().enumerate() {
+            let at = |key: &str, message: String| {
+                Err((line_of_item(text, "retention.index", place, key), message))
+            };
+            if self.is_elasticsearch() {
+                return at(
+                    "pattern",
+                    "retention.index: is for the embedded store; in Elasticsearch, the data streams' lifecycle holds \
+                     (telemetry_days)"
+                        .to_owned(),
+                );
+            }
+            let ours = rule.pattern.split(',').map(str::trim).find(|part| {
+                part.is_empty()
+                    || store::indices::is_ours(part)
+                    || *part == store::indices::SERVICES
+            });
+            if let Some(part) = ours {
+                return at(
+                    "pattern",
+                    format!(
+                        "retention.index.pattern: expected names of telemetry's indices such as logs-*, got {part:?}"
+                    ),
+                );
+            }
+            if rule.days == 0 && rule.max_bytes == 0 {
+                return at(
+                    "pattern",
+                    format!(
+                        "retention.index {:?}: expected days or max_bytes, both are 0: then it is kept for ever, \
+                         say so with days = 36500",
+                        rule.pattern
+                    ),
+                );
+            }
+        }
+        Ok(())
     }
 
     fn check_backends(&self, text: &str) -> Found {
@@ -259,12 +334,17 @@ impl Configuration {
 
     fn check_server(&self, text: &str) -> Found {
         let server = &self.server;
-        if server.listen.parse::<std::net::SocketAddr>().is_err() {
-            let message = format!(
-                "server.listen: expected an address and a port such as 127.0.0.1:5610, got {:?}",
-                server.listen
-            );
-            return Err((line_of(text, "server", "listen"), message));
+        for (key, address, example) in [
+            ("listen", &server.listen, "127.0.0.1:5610"),
+            ("otlp_grpc", &server.otlp_grpc, "127.0.0.1:4317"),
+        ] {
+            let is_none = key == "otlp_grpc" && address.is_empty();
+            if !is_none && address.parse::<std::net::SocketAddr>().is_err() {
+                let message = format!(
+                    "server.{key}: expected an address and a port such as {example}, got {address:?}"
+                );
+                return Err((line_of(text, "server", key), message));
+            }
         }
         for origin in &server.cors_origins {
             let parsed = url::Url::parse(origin).ok();
@@ -435,6 +515,10 @@ mod tests {
             "datapulse.toml:2: server.listen: expected an address and a port such as 127.0.0.1:5610, got \"localhost\""
         );
         assert_eq!(
+            fails("[server]\notlp_grpc = \"4317\"\n"),
+            "datapulse.toml:2: server.otlp_grpc: expected an address and a port such as 127.0.0.1:4317, got \"4317\""
+        );
+        assert_eq!(
             fails("[server]\ncors_origins = [\"https://a.example/\"]\n"),
             "datapulse.toml:2: server.cors_origins: expected an origin such as https://kibana.example:5601, got \"https://a.example/\""
         );
@@ -449,6 +533,14 @@ mod tests {
             fails(&(hook("a", "http://a/") + &hook("a", "http://b/")))
                 .starts_with("datapulse.toml:6: webhook.name: ")
         );
+        let rule = |text: &str| fails(&format!("[[retention.index]]\n{text}\n"));
+        assert!(
+            rule("pattern = \"agent-audit-2026.11\"\ndays = 1").starts_with(
+                "datapulse.toml:2: retention.index.pattern: expected names of telemetry's indices"
+            )
+        );
+        assert!(rule("pattern = \"logs-*\"").contains("both are 0"));
+        assert_eq!(rule("pattern = \"logs-*\"\ndays = 1"), "parsed");
         assert!(
             fails("[runner]\nkind = \"control-api\"\n")
                 .starts_with("datapulse.toml:1: runner.url: ")

@@ -11,7 +11,7 @@ use gateway::{Gateway, Principal};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::arguments::{Everywhere, Output};
+use crate::arguments::{Elsewhere, Everywhere, Output};
 use crate::backend::Backend;
 use crate::client::{API, Client};
 use crate::configuration::Configuration;
@@ -47,6 +47,14 @@ impl Context {
 
     pub fn find_server(&self) -> Result<Option<Client>> {
         Client::find(&self.folder, &self.everywhere)
+    }
+
+    /// The server that is named, else the one that holds the folder.
+    pub fn server_at(&self, elsewhere: &Elsewhere) -> Result<Option<Client>> {
+        match &elsewhere.url {
+            Some(url) => Client::at(url, &self.everywhere).map(Some),
+            None => self.find_server(),
+        }
     }
 
     /// The store, read as it is now.
@@ -87,6 +95,7 @@ impl Context {
             hosts: Vec::new(),
             cors_origins: Vec::new(),
             audit: serve::audit(&store),
+            care: store.care(),
             metrics: Arc::new(String::new) as gateway::Metrics,
         };
         let router = gateway::router(Gateway::new(casework, options));

@@ -20,7 +20,9 @@ mod measure;
 mod print;
 mod progress;
 mod refusal;
+mod retain;
 mod serve;
+mod transfer;
 mod wire;
 
 /// Something failed: the message is on stderr.
@@ -112,10 +114,15 @@ async fn run(here: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Incident(incident) => commands::incident::run(here, incident).await,
         Command::Action(action) => commands::action::run(here, action).await,
         Command::Audit(audit) => commands::audit::run(here, audit).await,
+        Command::Deployment(deployment) => commands::deployment::run(here, deployment).await,
+        Command::Import(import) => commands::import::run(here, import).await,
+        Command::Export(export) => commands::export::run(here, export).await,
         Command::Query(query) => commands::query::run(here, query).await,
         Command::Tools(tools) => commands::tools::run(here, tools).await,
         Command::Runbook(runbook) => commands::runbook::run(here, runbook).await,
         Command::Eval(eval) => commands::eval::run(here, eval).await,
+        Command::Backtest(backtest) => commands::backtest::run(here, backtest).await,
+        Command::Ml(ml) => commands::ml::run(here, ml).await,
         Command::Store(store) => commands::store::run(here, store).await,
         Command::Token(token) => commands::token::run(here, token).await,
         // Was printed before anything was read.

@@ -80,6 +80,14 @@ fn describe() {
         "otlp_series_over_limit_total",
         "Cumulative request points stored without request fields, because too many series are remembered."
     );
+    metrics::describe_counter!(
+        gateway::intake::tally::ACCEPTED,
+        "Documents that were stored, by intake."
+    );
+    metrics::describe_counter!(
+        gateway::intake::tally::REJECTED,
+        "Documents, samples or requests that were refused, by intake and reason."
+    );
     metrics::describe_gauge!(
         "sentinel_late",
         "1 where Sentinel hasn't looked for several intervals."

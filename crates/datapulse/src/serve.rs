@@ -19,14 +19,12 @@ use crate::client::Address;
 use crate::commands::audit;
 use crate::context::Context;
 use crate::refusal::wrong_use;
+use crate::retain::retain;
 use crate::wire::{self, Agents, Parts};
 use crate::{measure, print};
 
 /// Requests under way have so long to end after a stop; streams of events never end by themselves.
 const STOP_WAIT: Duration = Duration::from_secs(2);
-/// How often old telemetry is looked for.
-const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// The name of the token that the address file holds.
 const LOCAL: &str = "local";
 
@@ -36,12 +34,24 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
         .as_ref()
         .unwrap_or(&here.configuration.server.listen);
     let roles = wire::roles(&arguments.roles)?;
-    check_listen(listen, arguments.no_auth)?;
+    check_listen("--listen", listen, arguments.no_auth)?;
+    let grpc = arguments.otlp_grpc.as_ref();
+    let grpc = grpc.unwrap_or(&here.configuration.server.otlp_grpc);
+    if !grpc.is_empty() {
+        check_listen("--otlp-grpc", grpc, arguments.no_auth)?;
+    }
     crate::log();
+    let for_grpc = match grpc.is_empty() {
+        true => None,
+        false => Some(listener(grpc).await?),
+    };
     let listener = listener(listen).await?;
     let store = Backend::open(&here.configuration, &here.folder).await?;
     let parts = Parts::new(store, &here.configuration, Clock::wall()).await?;
-    let door = Door::open(&parts, listener, arguments.no_auth)?;
+    let mut door = Door::open(&parts, listener, arguments.no_auth)?;
+    if let Some(listener) = for_grpc {
+        door.also_grpc(listener)?;
+    }
     let token = fresh_token(&parts.store, LOCAL, Role::Admin, true).await?;
     let address = Address {
         url: door.url.clone(),
@@ -51,10 +61,7 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     address.write(&here.folder)?;
     let agents = Agents::start(&parts, &roles);
     greet(here, &parts, &door, arguments.no_auth)?;
-    let retention = retain(
-        parts.store.clone(),
-        here.configuration.retention.telemetry_days,
-    );
+    let retention = retain(parts.store.clone(), here.configuration.retention.rules());
     tokio::select! {
         () = stopped() => {}
         () = retention => {}
@@ -78,11 +85,14 @@ fn greet(here: &Context, parts: &Parts, door: &Door, no_auth: bool) -> Result<()
     };
     if here.output == Output::Json {
         return print::json(
-            &json!({ "url": door.url, "login": login, "folder": here.folder, "no_auth": no_auth }),
+            &json!({ "url": door.url, "otlp_grpc": door.grpc, "login": login, "folder": here.folder, "no_auth": no_auth }),
         );
     }
     let place = parts.store.place(&here.folder);
     println!("DataPulse serves {place} at {}", door.url);
+    if let Some(grpc) = &door.grpc {
+        println!("OTLP over gRPC at {grpc} too");
+    }
     match login {
         Some(login) => println!("log in once at {login}"),
         None => println!("--no-auth: every caller on this machine is let in as one person"),
@@ -94,10 +104,10 @@ fn greet(here: &Context, parts: &Parts, door: &Door, no_auth: bool) -> Result<()
 }
 
 /// `--no-auth` only where nobody else can reach it.
-fn check_listen(listen: &str, no_auth: bool) -> Result<()> {
+fn check_listen(flag: &str, listen: &str, no_auth: bool) -> Result<()> {
     let Ok(address) = listen.parse::<SocketAddr>() else {
         return Err(wrong_use(format!(
-            "--listen {listen:?}: expected an address and a port such as 127.0.0.1:5610"
+            "{flag} {listen:?}: expected an address and a port such as 127.0.0.1:5610"
         )));
     };
     if no_auth && !address.ip().is_loopback() {
@@ -128,20 +138,6 @@ pub async fn stopped() {
     }
 }
 
-async fn retain(store: Backend, days: u32) {
-    loop {
-        if days > 0 {
-            let before = Clock::wall().now().plus_ms(-DAY_MS * i64::from(days));
-            for pattern in ["metrics-*", "logs-*", "traces-*"] {
-                if let Err(error) = store.retain(pattern, before).await {
-                    tracing::warn!(%error, pattern, "old telemetry can't be dropped");
-                }
-            }
-        }
-        tokio::time::sleep(RETAIN_EVERY).await;
-    }
-}
-
 /// A token without an end for this run; those of the same name from earlier runs end.
 pub async fn fresh_token(store: &Backend, name: &str, role: Role, person: bool) -> Result<String> {
     let now = Clock::wall().now();
@@ -168,9 +164,11 @@ pub fn audit(store: &Backend) -> gateway::Audit {
 /// The gateway behind a socket.
 pub struct Door {
     pub url: String,
+    /// The other address that takes OTLP over gRPC.
+    pub grpc: Option<String>,
     gateway: Gateway,
     stop: watch::Sender<bool>,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
 /// Where this machine reaches a server that listens on all addresses.
@@ -200,28 +198,42 @@ impl Door {
             no_auth,
             hosts,
             audit: audit(&parts.store),
+            care: parts.store.care(),
             cors_origins: parts.cors_origins.clone(),
             metrics: measure::recorder(&parts.casework)?,
         };
-        let mut gateway = Gateway::new(parts.casework.clone(), options);
+        let mut gateway = Gateway::new(parts.casework.clone(), options)
+            .with_deployments_secret(parts.deployments_secret.clone());
         if let Some(store) = parts.store.embedded() {
             gateway = gateway.with_store(store.clone());
         }
-        let (stop, mut stopped) = watch::channel(false);
+        let (stop, _) = watch::channel(false);
+        let mut door = Self {
+            url: format!("http://{}", reachable(address)),
+            grpc: None,
+            gateway,
+            stop,
+            serving: Vec::new(),
+        };
+        door.serve(listener, gateway::router(door.gateway.clone()));
+        Ok(door)
+    }
+
+    fn serve(&mut self, listener: TcpListener, router: axum::Router) {
+        let mut stopped = self.stop.subscribe();
         let until = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        let serving = tokio::spawn(gateway::serve(
-            listener,
-            gateway::router(gateway.clone()),
-            until,
-        ));
-        Ok(Self {
-            url: format!("http://{}", reachable(address)),
-            gateway,
-            stop,
-            serving,
-        })
+        let serving = tokio::spawn(gateway::serve(listener, router, until));
+        self.serving.push(serving);
+    }
+
+    /// OTLP over gRPC on a socket of its own.
+    pub fn also_grpc(&mut self, listener: TcpListener) -> Result<()> {
+        let address = reachable(listener.local_addr()?);
+        self.grpc = Some(format!("http://{address}"));
+        self.serve(listener, gateway::grpc_router(self.gateway.clone()));
+        Ok(())
     }
 
     /// A link that logs a browser in as `name`, once.
@@ -232,6 +244,7 @@ impl Door {
 
     pub async fn close(self) {
         let _ = self.stop.send(true);
-        let _ = tokio::time::timeout(STOP_WAIT, self.serving).await;
+        let ended = futures::future::join_all(self.serving);
+        let _ = tokio::time::timeout(STOP_WAIT, ended).await;
     }
 }

@@ -29,6 +29,8 @@ pub struct Parts {
     pub sentinel: sentinel::Settings,
     pub executor: executor::Settings,
     pub cors_origins: Vec<String>,
+    /// What senders of deployments sign with.
+    pub deployments_secret: Option<Secret>,
 }
 
 impl Parts {
@@ -51,6 +53,10 @@ impl Parts {
             channels: channels(configuration)?,
             sentinel: configuration.sentinel.clone(),
             executor: configuration.executor.clone(),
+            deployments_secret: match configuration.deployments.secret_env.as_str() {
+                "" => None,
+                variable => Some(configuration::secret(variable, "deployments")?),
+            },
             cors_origins: configuration.server.cors_origins.clone(),
         })
     }

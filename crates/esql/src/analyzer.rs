@@ -14,11 +14,15 @@ pub mod constant;
 mod expression;
 mod extract;
 mod function;
+mod fuse;
 mod join;
+mod lazy;
+mod loaded;
 mod pushed;
 mod search;
 mod similar;
 mod source;
+mod walk;
 
 use std::collections::HashMap;
 
@@ -75,12 +79,16 @@ pub struct Analyzer<'a> {
     command_span: Span,
     steps: Vec<Step>,
     scope: Vec<Attribute>,
+    loaded: loaded::Loaded,
+    /// Columns that were made within the command under analysis.
+    fresh: Vec<String>,
     /// Columns whose one value for all rows is known.
     constants: HashMap<String, Column>,
     /// Complaints that end the analysis after the present command.
     problems: Vec<Problem>,
-    /// Complaints about misuse, reported at the end.
-    misuse: Vec<Problem>,
+    /// Complaints about misuse with the start of their command, reported at the end: those of
+    /// the last command first.
+    misuse: Vec<(u32, Problem)>,
     queries: Vec<std::sync::Arc<crate::full_text::TextQuery>>,
     /// Commands before this one that full-text functions can't follow.
     barrier: Option<&'static str>,
@@ -96,6 +104,8 @@ pub struct Analyzer<'a> {
     stats: Option<aggregate::StatsScope>,
     /// A query may divide its rows once.
     forked: bool,
+    /// The first call that can never do: said where nothing else is wrong.
+    refusal: Option<Error>,
 }
 
 #[derive(Default, Clone)]
@@ -115,6 +125,8 @@ pub fn analyze(query: &ast::Query, outer: &Surroundings<'_>) -> Result<Plan, Err
         command_span: Span::default(),
         steps: Vec::new(),
         scope: Vec::new(),
+        loaded: loaded::Loaded::by(query),
+        fresh: Vec::new(),
         constants: HashMap::new(),
         problems: Vec::new(),
         misuse: Vec::new(),
@@ -126,7 +138,9 @@ pub fn analyze(query: &ast::Query, outer: &Surroundings<'_>) -> Result<Plan, Err
         open_sort: OpenSort::default(),
         stats: None,
         forked: false,
+        refusal: None,
     };
+    function::counted(query, outer.text)?;
     for command in &query.commands {
         match analyzer.command(command) {
             Ok(()) | Err(Unresolved::Reported) => {}
@@ -142,7 +156,13 @@ pub fn analyze(query: &ast::Query, outer: &Surroundings<'_>) -> Result<Plan, Err
 impl<'a> Analyzer<'a> {
     fn finish(mut self, query: &ast::Query) -> Result<Plan, Error> {
         if !self.misuse.is_empty() {
-            return Err(Error::Verification(self.misuse));
+            self.misuse
+                .sort_by_key(|(command, _)| std::cmp::Reverse(*command));
+            let problems = self.misuse.into_iter().map(|(_, problem)| problem);
+            return Err(Error::Verification(problems.collect()));
+        }
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
         }
         self.steps.push(Step::Limit(self.rows_of(query)));
         if let Some(Step::Source(source)) = self.steps.first_mut() {
@@ -174,16 +194,16 @@ impl<'a> Analyzer<'a> {
 
     fn problem<T>(&mut self, span: Span, message: impl Into<String>) -> Result<T, Unresolved> {
         let message = message.into();
-        let problem = Problem { span, message };
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
+        // The same complaint about another place says nothing new.
+        if !self.problems.iter().any(|known| known.message == message) {
+            self.problems.push(Problem { span, message });
         }
         Err(Unresolved::Reported)
     }
 
     fn misused(&mut self, span: Span, message: impl Into<String>) {
         let message = message.into();
-        let problem = Problem { span, message };
+        let problem = (self.command_span.start, Problem { span, message });
         if !self.misuse.contains(&problem) {
             self.misuse.push(problem);
         }

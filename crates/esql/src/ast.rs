@@ -183,14 +183,16 @@ pub struct ChangePoint {
     pub as_pvalue: Option<Identifier>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fuse {
     /// `rrf` (the default) or `linear`.
     pub method: Option<Identifier>,
     pub score: Option<NamePattern>,
     pub group: Option<NamePattern>,
     pub keys: Vec<NamePattern>,
-    pub options: Option<Expr>,
+    pub options: Vec<(Identifier, Expr)>,
+    /// By the group's value.
+    pub weights: Vec<(Identifier, Expr)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -109,6 +109,9 @@ impl Dissector {
 
     /// What each key took; `None` where a delimiter is missing.
     fn taken<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
+        if text.is_empty() {
+            return None;
+        }
         let mut rest = text.strip_prefix(self.leading.as_str())?;
         let mut taken = Vec::with_capacity(self.parts.len());
         for part in &self.parts {

@@ -238,8 +238,8 @@ fn whole(value: &Value) -> Option<i128> {
     }
 }
 
-/// What is left of a number in the mapping's type.
-fn narrowed(number: f64, word: &str) -> f64 {
+/// What is left of a number in the mapping's type (`float`, `half_float`; others keep it).
+pub fn narrowed(number: f64, word: &str) -> f64 {
     match word {
         "float" => f64::from(number as f32),
         "half_float" => half(number),

@@ -33,4 +33,4 @@ pub use request::{
     Answer, AnswerColumn, Catalog, Field, Index, IndexMode, Limits, Parameter, ParameterKind,
     Request,
 };
-pub use run::run;
+pub use run::{planned, run};

@@ -8,6 +8,7 @@ use crate::request::{Parameter, ParameterKind};
 mod branches;
 mod commands;
 mod expressions;
+mod fuse;
 mod params;
 
 /// Nested expressions: beyond it the query is refused, so that no stack overflows.

@@ -10,6 +10,7 @@ pub mod calls;
 pub mod change;
 pub mod expand;
 pub mod expression;
+pub mod fuse;
 pub mod lists;
 pub mod lower;
 pub mod pushed;
@@ -86,6 +87,7 @@ pub enum Step {
     Extract(Extract),
     LookupJoin(LookupJoin),
     Fork(Fork),
+    Fuse(Fuse),
     ChangePoint(ChangePoint),
 }
 
@@ -96,6 +98,30 @@ pub struct Fork {
     pub branches: Vec<Vec<Step>>,
     /// Of all branches together, `_fork` included.
     pub output: Vec<Attribute>,
+}
+
+/// The score of every row becomes its share of its document's; the documents are put together by
+/// the aggregation that follows.
+#[derive(Clone)]
+pub struct Fuse {
+    pub score: String,
+    pub group: String,
+    pub keys: Vec<String>,
+    pub method: FuseMethod,
+    /// By the group's value.
+    pub weights: Vec<(String, f64)>,
+}
+
+#[derive(Clone, Copy)]
+pub enum FuseMethod {
+    /// Reciprocal rank fusion: `1 / (rank_constant + rank)`, ranks from 1.
+    Rrf { rank_constant: f64 },
+    /// The score itself.
+    Linear,
+    /// From 0, the group's least score, to 1, its greatest.
+    LinearMinMax,
+    /// Divided by the root of the sum of the squares of the group's scores.
+    LinearL2,
 }
 
 /// Where a series changes, in two new columns of the row at which it does.
@@ -230,6 +256,15 @@ impl Expr {
         match &self.kind {
             ExprKind::Constant(column) => Some(column),
             _ => None,
+        }
+    }
+
+    /// Whether no column is in it.
+    pub fn is_constant_tree(&self) -> bool {
+        match &self.kind {
+            ExprKind::Constant(_) => true,
+            ExprKind::Call { arguments, .. } => arguments.iter().all(Self::is_constant_tree),
+            _ => false,
         }
     }
 

@@ -58,20 +58,43 @@ pub async fn run(request: &Request, catalog: &dyn Catalog) -> Result<Answer, Err
     }
 }
 
-async fn answer(request: &Request, catalog: &dyn Catalog) -> Result<Answer, Error> {
-    let query = parser::parse(&request.query, &request.params)?;
+/// The columns that a request would give: it is planned as far as can be, and not run.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn planned(request: &Request, catalog: &dyn Catalog) -> Result<Vec<AnswerColumn>, Error> {
     let warnings = Warnings::default();
+    let session = session(&request.limits)?;
+    let (plan, _) = lowered(request, catalog, &session, &warnings).await?;
+    Ok(plan.output.iter().map(answer_column).collect())
+}
+
+async fn lowered(
+    request: &Request,
+    catalog: &dyn Catalog,
+    session: &SessionContext,
+    warnings: &Warnings,
+) -> Result<(Plan, LogicalPlan), Error> {
+    let query = parser::parse(&request.query, &request.params)?;
     let sources = analyzer::resolve_sources(&query, catalog).await?;
-    let plan = analyzed(request, &query, &sources, &warnings)?;
-    let session = session(&request.limits, catalog)?;
+    let plan = analyzed(request, &query, &sources, warnings)?;
     let context = Context {
         shared: Shared {
+            approximate: false,
             now_ms: request.now_ms,
             warnings: warnings.clone(),
         },
-        text: text_queries(&plan, &session).await.map_err(failure)?,
+        text: text_queries(&plan, session).await.map_err(failure)?,
     };
     let logical = lower(&plan, &context).map_err(failure)?;
+    Ok((plan, logical))
+}
+
+async fn answer(request: &Request, catalog: &dyn Catalog) -> Result<Answer, Error> {
+    let warnings = Warnings::default();
+    let session = session(&request.limits)?;
+    let (plan, logical) = lowered(request, catalog, &session, &warnings).await?;
     let executed = execute(logical, &session, &plan.output).await;
     let (batches, read) = executed.map_err(failure)?;
     let stored = matches!(plan.steps.first(), Some(Step::Source(_)));

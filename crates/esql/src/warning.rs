@@ -22,13 +22,24 @@ struct Failure {
     span: Span,
     heading: String,
     lines: Vec<String>,
+    /// Failures that were recorded, equal ones too.
+    recorded: usize,
 }
 
 impl Warnings {
     /// One failed row of the expression `text` at `span`; `failure` is `class: message`.
     pub fn failed(&self, span: Span, text: &str, failure: &str) {
+        self.failed_as("null", span, text, failure);
+    }
+
+    /// A row of a condition that failed and counts as false.
+    pub fn failed_as_false(&self, span: Span, text: &str, failure: &str) {
+        self.failed_as("false", span, text, failure);
+    }
+
+    fn failed_as(&self, result: &str, span: Span, text: &str, failure: &str) {
         let heading = format!(
-            "Line {}:{}: evaluation of [{text}] failed, treating result as null. Only first {MAX_WARNINGS_PER_EXPRESSION} failures recorded.",
+            "Line {}:{}: evaluation of [{text}] failed, treating result as {result}. Only first {MAX_WARNINGS_PER_EXPRESSION} failures recorded.",
             span.line, span.column
         );
         let line = format!("Line {}:{}: {failure}", span.line, span.column);
@@ -50,14 +61,16 @@ impl Warnings {
                 span,
                 heading,
                 lines: Vec::new(),
+                recorded: 0,
             });
             texts.len() - 1
         });
         if let Some(line) = line {
-            let lines = &mut texts[index].lines;
-            if lines.len() < MAX_WARNINGS_PER_EXPRESSION && !lines.contains(&line) {
-                lines.push(line);
+            let failure = &mut texts[index];
+            if failure.recorded < MAX_WARNINGS_PER_EXPRESSION && !failure.lines.contains(&line) {
+                failure.lines.push(line);
             }
+            failure.recorded += 1;
         }
     }
 

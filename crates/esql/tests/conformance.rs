@@ -18,7 +18,7 @@ const BESIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/esql"
 const COPIED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");
 
 fn run(files: &[PathBuf], data: &Path) -> harness::Outcome {
-    match harness::run(files, data, None) {
+    match harness::run(files, data, None, None) {
         Ok(outcome) => outcome,
         Err(error) => panic!("{error}"),
     }
@@ -53,6 +53,24 @@ fn recorded_answers_still_agree() {
     let (passed, all) = outcome.area("incident");
     assert_eq!(passed, all, "the tools' kind of query must pass whole");
     assert!(all > 0, "there is no case of that kind");
+}
+
+/// Differences from a real Elasticsearch that the fuzzer found and that were mended, each set with
+/// its data: `tests/differential/<set>`.
+#[test]
+fn differences_that_were_mended_stay_mended() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential");
+    let mut passed = 0;
+    for entry in std::fs::read_dir(&folder).expect("the folder of differences") {
+        let set = entry.expect("an entry").path();
+        if !set.is_dir() {
+            continue;
+        }
+        let outcome = run(&[set.join("answers.jsonl")], &set.join("data"));
+        assert!(outcome.failed.is_empty(), "{}", outcome.report());
+        passed += outcome.passed;
+    }
+    assert!(passed > 100, "only {passed} cases were found");
 }
 
 #[test]

@@ -54,6 +54,11 @@ const COMMANDS: [(&str, &str, Shown); 24] = [
         Shown::Answers,
     ),
     (
+        "FUSE",
+        "ROW a = 1.0, b = \"c\" | FUSE SCORE BY a GROUP BY b KEY BY b",
+        Shown::Answers,
+    ),
+    (
         "GROK",
         "ROW a = \"1 b\" | GROK a \"%{INT:n}\"",
         Shown::Answers,
@@ -86,7 +91,6 @@ const COMMANDS: [(&str, &str, Shown); 24] = [
         Shown::LeftOut,
     ),
     ("ENRICH", "ROW a = 1 | ENRICH policy", Shown::LeftOut),
-    ("FUSE", "ROW a = 1 | FUSE", Shown::LeftOut),
     (
         "RERANK",
         "ROW a = \"b\" | RERANK \"b\" ON a",
@@ -96,7 +100,7 @@ const COMMANDS: [(&str, &str, Shown); 24] = [
 ];
 
 /// Functions of 9.2 that are left out: a query that names one gets `Unknown function`.
-const LEFT_OUT: &str = "`CATEGORIZE`, `DECAY`, `IP_LOCATION`, `MULTI_MATCH`, `SCORE`, `TBUCKET`, `TEXT_EMBEDDING`, `V_HAMMING`, `V_MAGNITUDE`, the spatial ones (`ST_…`, `TO_GEOPOINT` …) and those of `TS`";
+const LEFT_OUT: &str = "`CATEGORIZE`, `DECAY`, `IP_LOCATION`, `MULTI_MATCH`, `SCORE`, `TEXT_EMBEDDING`, the spatial ones (`ST_…`, `TO_GEOPOINT` …) and those of `TS`";
 
 fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/esql.md")

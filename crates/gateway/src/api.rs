@@ -11,8 +11,10 @@ use crate::problem::Problem;
 use crate::routes::MAX_BODY;
 use crate::state::Gateway;
 
+pub mod care;
 pub mod evidence;
 pub mod incidents;
+pub mod lessons;
 pub mod marks;
 pub mod observe;
 pub mod proposals;

@@ -7,6 +7,7 @@
 //! Read first: [`refusal`], then [`dialect`].
 
 pub mod about;
+pub mod aliases;
 pub mod cat;
 pub mod dialect;
 pub mod documents;
@@ -15,6 +16,7 @@ pub mod indices;
 pub mod refusal;
 pub mod search;
 pub mod templates;
+pub mod update;
 
 pub use refusal::Refusal;
 

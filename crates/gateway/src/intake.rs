@@ -2,7 +2,9 @@
 
 pub mod bulk;
 pub mod otlp;
+pub mod prometheus;
 pub mod query;
+pub mod tally;
 
 use std::time::Duration;
 
@@ -28,10 +30,7 @@ pub(crate) type Came = Result<Bytes, BytesRejection>;
 /// The body, inflated where it came gzipped; at most `limit` bytes.
 pub(crate) fn inflate(headers: &HeaderMap, body: Came, limit: usize) -> Result<Bytes, Problem> {
     use std::io::Read;
-    let body = body.map_err(|refusal| match refusal.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(limit),
-        status => Problem::new(status, refusal.body_text()),
-    })?;
+    let body = whole(body, limit)?;
     let encoding = headers
         .get(header::CONTENT_ENCODING)
         .map(|value| value.as_bytes());
@@ -53,6 +52,14 @@ pub(crate) fn inflate(headers: &HeaderMap, body: Came, limit: usize) -> Result<B
             "expected no content encoding, or gzip",
         )),
     }
+}
+
+/// The body as it came.
+pub(crate) fn whole(body: Came, limit: usize) -> Result<Bytes, Problem> {
+    body.map_err(|refusal| match refusal.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(limit),
+        status => Problem::new(status, refusal.body_text()),
+    })
 }
 
 fn too_large(limit: usize) -> Problem {

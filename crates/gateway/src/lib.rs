@@ -12,6 +12,7 @@ pub mod auth;
 pub mod cors;
 pub mod elastic;
 pub mod guard;
+pub mod hooks;
 pub mod intake;
 pub mod openapi;
 pub mod page;
@@ -22,6 +23,6 @@ pub mod state;
 
 pub use auth::{Principal, issue_token};
 pub use problem::Problem;
-pub use routes::router;
+pub use routes::{grpc_router, router};
 pub use serve::serve;
 pub use state::{Audit, Gateway, Metrics, Options};

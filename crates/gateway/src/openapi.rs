@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, OpenApi};
 
-use crate::api::{evidence, incidents, marks, observe, proposals, tokens};
+use crate::api::{care, evidence, incidents, lessons, marks, observe, proposals, tokens};
 use crate::problem::Problem;
 use crate::routes::{Access, Dialect, Route, table};
 
@@ -38,6 +38,10 @@ use crate::routes::{Access, Dialect, Route, table};
         marks::SeverityChange,
         marks::Closing,
         marks::Reopening,
+        marks::FeedbackRequest,
+        lessons::SimilarList,
+        lessons::Postmortem,
+        casework::feedback::AnswerScore,
         observe::ToolList,
         observe::ToolRequest,
         observe::ToolAnswer,
@@ -51,6 +55,10 @@ use crate::routes::{Access, Dialect, Route, table};
         observe::AuditIncident,
         observe::Health,
         observe::Me,
+        care::StatsPage,
+        care::IndexLine,
+        care::CompactionRequest,
+        care::CompactionDone,
         tokens::TokenLine,
         tokens::TokenList,
         tokens::TokenRequest,
@@ -112,7 +120,7 @@ fn operation(route: &Route) -> Value {
     match route.access {
         Access::Public => operation["security"] = json!([]),
         Access::Known => operation["security"] = json!([{ "token": [] }, { "session": [] }]),
-        Access::Scope(scope) | Access::Person(scope) => {
+        Access::Scope(scope) | Access::Person(scope) | Access::Signed(scope) => {
             operation["security"] =
                 json!([{ "token": [scope.name()] }, { "session": [scope.name()] }]);
         }
@@ -152,6 +160,7 @@ fn asked(route: &Route) -> Vec<Parameter> {
     match (route.method, route.gives) {
         ("GET", "IncidentPage") => incidents::ListQuery::into_params(query),
         ("GET", "RecordPage") => incidents::PageQuery::into_params(query),
+        ("GET", "StatsPage") => care::StatsQuery::into_params(query),
         ("GET", "ServiceSeries") => observe::SeriesQuery::into_params(query),
         _ => Vec::new(),
     }

@@ -12,7 +12,7 @@ use crate::cors::cors;
 use crate::elastic::dialect::{dialect, or_page as page_first};
 use crate::guard::{guard, hosts};
 use crate::state::Gateway;
-use crate::{api, intake, openapi, page};
+use crate::{api, hooks, intake, openapi, page};
 
 /// The API's root.
 pub const API: &str = "/api/datapulse/v1";
@@ -29,6 +29,8 @@ pub enum Access {
     Scope(Scope),
     /// A person with the scope: machines never decide.
     Person(Scope),
+    /// Whoever signs with the configured secret, or has the scope.
+    Signed(Scope),
 }
 
 /// One route.
@@ -125,7 +127,7 @@ fn or_page(route: Route) -> Route {
 /// Every route, a line each.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use api::{evidence, incidents, marks, observe, proposals, stream, tokens};
+    use api::{care, evidence, incidents, lessons, marks, observe, proposals, stream, tokens};
     let read = Access::Scope(Scope::IncidentsRead);
     let write = Access::Scope(Scope::IncidentsWrite);
     let manage = Access::Scope(Scope::ToolsManage);
@@ -145,6 +147,10 @@ pub fn table() -> Vec<Route> {
         api("POST", "/incidents/{id}/severity", write, "Change the severity", ("SeverityChange", "Incident"), post(marks::severity)),
         api("POST", "/incidents/{id}/close", write, "Close as false alarm or duplicate", ("Closing", "Incident"), post(marks::close)),
         api("POST", "/incidents/{id}/reopen", write, "Open it again", ("Reopening", "Incident"), post(marks::reopen)),
+        api("POST", "/incidents/{id}/feedback", Access::Person(Scope::IncidentsWrite), "Say whether the first answer is right", ("FeedbackRequest", "Incident"), post(marks::feedback)),
+        api("GET", "/incidents/{id}/similar", read, "Resolved incidents that look alike", ("", "SimilarList"), get(lessons::similar)),
+        api("GET", "/incidents/{id}/postmortem", read, "A draft of a post-mortem, in Markdown", ("", "Postmortem"), get(lessons::postmortem)),
+        api("GET", "/feedback", read, "How often answers were right, by confidence", ("", "AnswerScore"), get(lessons::score)),
         api("POST", "/agent/report", Access::Scope(Scope::AgentReport), "Record an outside agent's report", ("AgentReport", "Incident"), post(incidents::agent_report)),
         api("GET", "/tools", read, "The ES|QL tools", ("", "ToolList"), get(observe::tools)),
         api("POST", "/tools/{id}/run", read, "Run a tool about a window", ("ToolRequest", "ToolAnswer"), post(observe::run_tool)),
@@ -154,15 +160,19 @@ pub fn table() -> Vec<Route> {
         api("GET", "/audit", read, "Verify the journal", ("", "AuditResult"), get(observe::audit)),
         api("GET", "/stream", read, "Changes as server-sent events", ("", ""), get(stream::stream)),
         api("GET", "/health", read, "Is Sentinel late, has telemetry stopped", ("", "Health"), get(observe::health)),
+        api("GET", "/store/stats", read, "What each index holds", ("", "StatsPage"), get(care::stats)),
+        api("POST", "/store/compact", manage, "Put segments together", ("CompactionRequest", "CompactionDone"), post(care::compact)),
         api("GET", "/me", Access::Known, "Who is asking", ("", "Me"), get(observe::me)),
         api("GET", "/tokens", manage, "The tokens, never their secrets", ("", "TokenList"), get(tokens::list)),
         api("POST", "/tokens", manage, "Make a token", ("TokenRequest", "NewToken"), post(tokens::create)),
         api("POST", "/tokens/{id}/revoke", manage, "Revoke a token", ("", ""), post(tokens::revoke)),
         api("POST", "/login-links", Access::Known, "A link that logs a browser in once", ("", "LoginLink"), post(tokens::login_link)),
+        Route { max_body: hooks::deployments::MAX_BODY, ..api("POST", "/webhook/integrations/deployments", Access::Signed(Scope::TelemetryWrite), "A deployment: in our own form, GitHub's, GitLab's or Argo CD's", ("", ""), post(hooks::deployments::post)) },
         api("POST", "/logout", Access::Known, "End the session", ("", ""), post(page::log_out)),
         bare("POST", "/v1/logs", telemetry, "OTLP logs", post(intake::otlp::logs), otlp),
         bare("POST", "/v1/metrics", telemetry, "OTLP metrics", post(intake::otlp::metrics), otlp),
         bare("POST", "/v1/traces", telemetry, "OTLP traces", post(intake::otlp::traces), otlp),
+        bare("POST", "/api/v1/write", telemetry, "Prometheus remote write", post(intake::prometheus::write), intake::prometheus::MAX_BODY),
         bare("GET", "/healthz", Access::Public, "The process answers", get(page::healthz), 0),
         bare("GET", "/readyz", Access::Public, "Sentinel looks and telemetry comes", get(page::readyz), 0),
         bare("GET", "/metrics", Access::Public, "Prometheus metrics", get(page::metrics), 0),
@@ -176,7 +186,7 @@ pub fn table() -> Vec<Route> {
 /// Those of Elasticsearch's interface.
 #[rustfmt::skip]
 fn elasticsearch() -> Vec<Route> {
-    use crate::elastic::{about, cat, documents, indices, search, templates};
+    use crate::elastic::{about, aliases, cat, documents, indices, search, templates, update};
     use crate::intake::query::asynchronous;
     let read = Access::Scope(Scope::IncidentsRead);
     let manage = Access::Scope(Scope::ToolsManage);
@@ -188,6 +198,15 @@ fn elasticsearch() -> Vec<Route> {
         elastic("PUT", "/{index}", telemetry, "Make a plain index", put(indices::create), MAX_BODY),
         elastic("DELETE", "/{index}", manage, "Delete an index", delete(indices::delete), 0),
         elastic("GET", "/{index}/_mapping", Access::Known, "Its mapping", get(indices::mapping), 0),
+        elastic("PUT", "/{index}/_mapping", telemetry, "Add fields to it", put(indices::put_mapping).post(indices::put_mapping), MAX_BODY),
+        elastic("POST", "/_aliases", manage, "Change aliases, all or none", post(aliases::post), MAX_BODY),
+        elastic("GET", "/_alias", Access::Known, "All aliases, by index", get(aliases::all), 0),
+        elastic("GET", "/_alias/{name}", Access::Known, "An alias, by index", get(aliases::named_so), 0),
+        elastic("GET", "/{index}/_alias", Access::Known, "An index's aliases", get(aliases::of_index), 0),
+        elastic("GET", "/{index}/_alias/{name}", Access::Known, "One of them", get(aliases::one), 0),
+        elastic("PUT", "/{index}/_alias/{name}", manage, "Let a name stand for an index", put(aliases::put).post(aliases::put), MAX_BODY),
+        elastic("DELETE", "/{index}/_alias/{name}", manage, "Let it stand for it no more", delete(aliases::delete), 0),
+        elastic("GET", "/_cat/aliases", Access::Known, "All aliases, a line each", get(aliases::cat), 0),
         elastic("POST", "/{index}/_refresh", Access::Known, "Make documents seen, which they are", post(indices::refresh).get(indices::refresh), MAX_BODY),
         elastic("GET", "/{index}/_count", read, "How many documents a query finds", get(search::count).post(search::count), MAX_BODY),
         elastic("GET", "/_count", read, "The same for all indices", get(search::count_all).post(search::count_all), MAX_BODY),
@@ -197,6 +216,8 @@ fn elasticsearch() -> Vec<Route> {
         elastic("PUT", "/{index}/_doc/{id}", telemetry, "Add or replace a document", put(documents::put).post(documents::put), MAX_BODY),
         elastic("PUT", "/{index}/_create/{id}", telemetry, "Add a document that isn't there", put(documents::create).post(documents::create), MAX_BODY),
         elastic("GET", "/{index}/_doc/{id}", read, "A document by its id", get(documents::get), 0),
+        elastic("DELETE", "/{index}/_doc/{id}", telemetry, "Delete a document", delete(documents::delete), 0),
+        elastic("POST", "/{index}/_update/{id}", telemetry, "Put fields over a document's", post(update::post), MAX_BODY),
         elastic("GET", "/{index}/_source/{id}", read, "The document alone", get(documents::source), 0),
         elastic("GET", "/_cluster/health", Access::Known, "How the store is", get(about::health), 0),
         elastic("GET", "/_cat/health", Access::Known, "The same in a line", get(about::cat_health), 0),
@@ -235,6 +256,7 @@ pub fn router(gateway: Gateway) -> Router {
         router = router.route(&route.path, spoken);
     }
     router
+        .merge(intake::otlp::grpc::router(&gateway))
         .route("/docs", get(page::docs))
         .route("/docs/", get(page::docs))
         .route("/docs/{*file}", get(page::docs_file))
@@ -242,6 +264,14 @@ pub fn router(gateway: Gateway) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(gateway.clone(), hosts))
         .layer(from_fn_with_state(gateway.clone(), cors))
+        .layer(from_fn(answers))
+        .with_state(gateway)
+}
+
+/// OTLP over gRPC alone, for a socket of its own.
+pub fn grpc_router(gateway: Gateway) -> Router {
+    intake::otlp::grpc::router(&gateway)
+        .layer(from_fn_with_state(gateway.clone(), hosts))
         .layer(from_fn(answers))
         .with_state(gateway)
 }

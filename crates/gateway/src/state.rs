@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use casework::Casework;
+use integrations::Secret;
 use serde_json::Value;
-use store::Embedded;
+use store::{Care, Embedded};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::api::stream::MAX_STREAMS;
@@ -33,6 +34,8 @@ pub struct Options {
     /// Origins whose pages may call; empty: none.
     pub cors_origins: Vec<String>,
     pub audit: Audit,
+    /// The store, as its operator sees it.
+    pub care: Arc<dyn Care>,
     pub metrics: Metrics,
 }
 
@@ -52,6 +55,10 @@ pub struct Gateway {
     pub queries: Arc<Queries>,
     /// The store whose indices clients of Elasticsearch describe, where it is the embedded one.
     pub store: Option<Embedded>,
+    /// What senders of deployments sign with; `None`: they need a token.
+    pub deployments_secret: Option<Secret>,
+    /// Held while a document is read, changed and stored.
+    pub updates: Arc<Mutex<()>>,
     /// The last points of cumulative metrics; locked while a batch of them is stored.
     pub deltas: Arc<Mutex<Deltas>>,
 }
@@ -67,8 +74,16 @@ impl Gateway {
             intake_queue: Arc::new(Semaphore::new(MAX_WAITING)),
             queries: Arc::default(),
             store: None,
+            deployments_secret: None,
+            updates: Arc::default(),
             deltas: Arc::new(Mutex::new(Deltas::default())),
         }
+    }
+
+    /// With what senders of deployments sign with.
+    pub fn with_deployments_secret(mut self, secret: Option<Secret>) -> Self {
+        self.deployments_secret = secret;
+        self
     }
 
     /// With the index API of Elasticsearch over this store.

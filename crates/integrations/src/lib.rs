@@ -1,10 +1,12 @@
-//! Whom we call: runners that act on targets, and webhooks that tell people.
+//! Whom we call, and who calls us: runners that act on targets, webhooks that tell people, and what
+//! others tell of deployments.
 //!
 //! Only this crate knows other systems' words and wires. Every call has a time limit, a size
 //! limit and an error that says whether the other side may have acted.
 //!
 //! Read first: [`run`] (what a runner promises), then [`webhook`].
 
+pub mod deployments;
 pub mod error;
 pub mod run;
 pub mod secret;

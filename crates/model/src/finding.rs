@@ -20,6 +20,7 @@ pub struct Finding {
     pub observed: f64,
     /// What it was held against, in `unit`.
     pub threshold: f64,
+    /// Such as `share` or `ms`; empty: nobody says, as with a metric of which only the name is known.
     pub unit: String,
     /// `threshold`, `baseline` or `silence`.
     pub held_against: String,
@@ -37,6 +38,19 @@ pub struct Finding {
 const BACK: f64 = 0.1;
 
 impl Finding {
+    /// The line that it crossed, as what holds when all is well: `at most 194`.
+    pub fn bound(&self) -> String {
+        let side = match self.observed < self.threshold {
+            true => "at least",
+            false => "at most",
+        };
+        let unit = match self.unit.as_str() {
+            "" => String::new(),
+            unit => format!(" {unit}"),
+        };
+        format!("{side} {:.4}{unit}", self.threshold)
+    }
+
     /// Whether a value still lies beyond the line, on the side on which the finding did, by more
     /// than a tenth of how far the finding was.
     pub fn is_beyond(&self, value: f64) -> bool {
@@ -126,4 +140,50 @@ pub enum Relation {
     /// `path` is the way along the call graph from the finding's service to the incident's,
     /// or back: services in order.
     CallGraph { path: Vec<String> },
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+
+    use super::*;
+    use crate::evidence::answer_digest;
+
+    fn finding(observed: f64, threshold: f64, unit: &str) -> Finding {
+        let window = Window::new(Timestamp(0), Timestamp(60_000));
+        Finding {
+            rule: "metric-baseline".to_owned(),
+            subject: Subject::service("cart"),
+            tick: window.to,
+            window,
+            signal: Signal::Metric,
+            observed,
+            threshold,
+            unit: unit.to_owned(),
+            held_against: "baseline".to_owned(),
+            requests: None,
+            since: None,
+            notes: Vec::new(),
+            evidence: Evidence {
+                id: "F1".to_owned(),
+                tool: "metric_check".to_owned(),
+                query: "FROM metrics-*".to_owned(),
+                parameters: IndexMap::new(),
+                window,
+                asked_at: window.to,
+                says: String::new(),
+                columns: Vec::new(),
+                rows: Vec::new(),
+                row_count: 0,
+                answer_digest: answer_digest(&[], &[]),
+            },
+        }
+    }
+
+    #[test]
+    fn a_bound_names_its_side_and_no_unit_that_nobody_said() {
+        assert_eq!(finding(340.0, 194.0, "").bound(), "at most 194.0000");
+        assert_eq!(finding(3.0, 194.0, "").bound(), "at least 194.0000");
+        assert_eq!(finding(0.2, 0.05, "share").bound(), "at most 0.0500 share");
+    }
 }

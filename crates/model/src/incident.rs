@@ -14,8 +14,11 @@ use crate::severity::Severity;
 use crate::time::Timestamp;
 
 mod apply;
+mod feedback;
 #[cfg(test)]
 mod tests;
+
+pub use feedback::Feedback;
 
 /// Findings, proposals and records that one incident may hold: beyond it the state machine
 /// refuses, so that nothing grows without bound.
@@ -189,6 +192,8 @@ pub struct Incident {
     pub nothing_to_propose: Option<String>,
     pub closed_as: Option<ClosedAs>,
     pub resolved_evidence: Option<Evidence>,
+    /// The latest word of a person on what a report said first.
+    pub feedback: Option<Feedback>,
     pub opened_at: Timestamp,
     pub updated_at: Timestamp,
     pub mitigated_at: Option<Timestamp>,
@@ -317,7 +322,7 @@ pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
         Event::Proposed { .. } | Event::NothingToPropose { .. } => {
             matches!(agent, Some(Agent::Resolver | Agent::Executor))
         }
-        Event::Decided { .. } => actor.is_person(),
+        Event::Decided { .. } | Event::FeedbackGiven { .. } => actor.is_person(),
         Event::VerdictReached { .. }
         | Event::ApprovalVoided { .. }
         | Event::ExecutionStarted { .. }

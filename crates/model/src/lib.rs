@@ -24,6 +24,7 @@ pub mod report;
 pub mod runbook;
 pub mod service;
 pub mod severity;
+pub mod signature;
 pub mod summary;
 pub mod time;
 

@@ -10,7 +10,7 @@ use crate::finding::{Finding, Relation};
 use crate::identity::IncidentId;
 use crate::notice::Topic;
 use crate::proposal::{Proposal, ProposalId, Seal};
-use crate::report::Report;
+use crate::report::{Cause, Report};
 use crate::severity::Severity;
 use crate::time::Timestamp;
 
@@ -143,6 +143,13 @@ pub enum Event {
     PersonNeeded {
         reason: String,
     },
+    /// A person's word on the report's first answer: what answers are scored by.
+    FeedbackGiven {
+        right: bool,
+        /// The true cause, where the answer is wrong and the person knows it.
+        cause: Option<Cause>,
+        note: Option<String>,
+    },
     /// One notice went out, accepted by its receiver under `key`.
     NoticeSent {
         channel: String,
@@ -178,6 +185,7 @@ impl Event {
             Self::Reopened { .. } => "reopened",
             Self::Closed { .. } => "closed",
             Self::PersonNeeded { .. } => "person_needed",
+            Self::FeedbackGiven { .. } => "feedback_given",
             Self::NoticeSent { .. } => "notice_sent",
         }
     }

@@ -1,5 +1,7 @@
 //! A report: what happened when, the candidate causes, and what was asked to find them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, EvidenceId};
@@ -90,6 +92,26 @@ impl Cause {
             | Self::Change { service, .. }
             | Self::Load { service } => service,
             Self::Outside { dependency } => dependency,
+        }
+    }
+}
+
+/// `change chg-17 of payment`, `service payment`: for lists.
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service {
+                service,
+                node: Some(node),
+            } => write!(out, "instance {node} of {service}"),
+            Self::Service { service, .. } => write!(out, "service {service}"),
+            Self::Change {
+                deployment,
+                service,
+                change_kind,
+            } => write!(out, "{change_kind} {deployment} of {service}"),
+            Self::Outside { dependency } => write!(out, "{dependency} (outside)"),
+            Self::Load { service } => write!(out, "load on {service}"),
         }
     }
 }

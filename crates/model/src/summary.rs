@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::IncidentId;
 use crate::incident::{Incident, ProposalStage, Status};
 use crate::severity::Severity;
+use crate::signature::{helped, signature};
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -26,11 +27,26 @@ pub struct Summary {
     pub confidence: Option<f64>,
     pub proposals_pending: usize,
     pub person_needed: Option<String>,
+    /// What is peculiar to it, in words: by these it is likened to others.
+    #[serde(default)]
+    pub signature: Vec<String>,
+    /// The action that was followed by recovery, where one was.
+    #[serde(default)]
+    pub helped: Option<String>,
+    /// Whether a person called the first answer right, how sure the answer had been, and what is
+    /// true as far as the person knew.
+    #[serde(default, rename = "feedback.right")]
+    pub feedback_right: Option<bool>,
+    #[serde(default, rename = "feedback.confidence")]
+    pub feedback_confidence: Option<f64>,
+    #[serde(default, rename = "feedback.cause")]
+    pub feedback_cause: Option<String>,
     pub last_seq: u64,
 }
 
 impl From<&Incident> for Summary {
     fn from(incident: &Incident) -> Self {
+        let feedback = incident.feedback.as_ref();
         let first = incident.report.as_ref().and_then(|report| report.first());
         Self {
             incident_id: incident.id.clone(),
@@ -52,6 +68,13 @@ impl From<&Incident> for Summary {
                 .filter(|state| state.stage == ProposalStage::Pending)
                 .count(),
             person_needed: incident.person_needed.clone(),
+            signature: signature(incident),
+            helped: helped(incident),
+            feedback_right: feedback.map(|given| given.right),
+            feedback_confidence: feedback.map(|given| given.confidence),
+            feedback_cause: feedback
+                .and_then(|given| given.truth())
+                .map(|cause| cause.to_string()),
             last_seq: incident.last_seq,
         }
     }

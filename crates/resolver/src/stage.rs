@@ -211,8 +211,10 @@ fn check(finding: &Finding) -> Check {
         query: finding.evidence.query.clone(),
         parameters: finding.evidence.parameters.clone(),
         says: format!(
-            "{} of {} is at most {:.4} {}",
-            finding.rule, finding.subject, finding.threshold, finding.unit
+            "{} of {} is {}",
+            finding.rule,
+            finding.subject,
+            finding.bound()
         ),
     }
 }

@@ -22,6 +22,9 @@ pub struct Settings {
     pub error_rate: Thresholds,
     pub p99_ms: Thresholds,
     pub baseline: Baseline,
+    /// The lowest record score (0 to 100) of Elastic's machine learning that is a finding; Kibana
+    /// calls those from 75 on critical.
+    pub ml_score: f64,
     /// Healthy ticks in a row before an incident is resolved.
     pub healthy_ticks: usize,
 }
@@ -41,6 +44,7 @@ impl Default for Settings {
             },
             p99_ms: Thresholds::default(),
             baseline: Baseline::default(),
+            ml_score: 75.0,
             healthy_ticks: 3,
         }
     }
@@ -117,6 +121,12 @@ impl Settings {
             if value <= 0 {
                 return Err(format!("sentinel.{key}: expected more than 0, got {value}"));
             }
+        }
+        if !(0.0..=100.0).contains(&self.ml_score) {
+            return Err(format!(
+                "sentinel.ml_score: expected 0 to 100, got {}",
+                self.ml_score
+            ));
         }
         if self.needed == 0 || self.needed > self.of {
             return Err(format!(

@@ -24,6 +24,7 @@ use crate::severity::severity;
 use crate::watch::Trouble;
 use numbers::Numbers;
 
+mod anomalies;
 mod numbers;
 mod resolve;
 
@@ -42,6 +43,7 @@ struct State {
     memory: Memory,
     learned: Option<Learned>,
     numbers: Numbers,
+    taken: anomalies::Taken,
     /// The newest document of each service at the last tick.
     newest_of: BTreeMap<String, Option<Timestamp>>,
     /// The newest document of all, and the end of the window that was looked at then.
@@ -176,6 +178,9 @@ impl Sentinel {
         self.place_all(tick, window, due, &seen, &profiles, &topology, &mut ticked)
             .await?;
         self.place_troubles(tick, window, &troubles, &seen, &topology, &mut ticked)
+            .await?;
+        let taken = &mut state.taken;
+        self.place_anomalies(taken, tick, window.to, &seen, &topology, &mut ticked)
             .await?;
         self.resolve_healthy(state, tick, &seen, &profiles, &mut ticked)
             .await?;

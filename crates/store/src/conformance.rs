@@ -23,6 +23,7 @@ where
     knowledge::runbooks_are_found_by_meaning(&fresh().await).await;
     knowledge::tokens_are_found_by_hash_and_revoked_once(&fresh().await).await;
     telemetry::an_id_is_never_doubled(&fresh().await).await;
+    telemetry::what_is_deleted_is_gone(&fresh().await).await;
     telemetry::items_are_refused_one_by_one(&fresh().await).await;
     telemetry::fields_follow_the_documents(&fresh().await).await;
     telemetry::services_come_through_ingest(&fresh().await).await;

@@ -9,10 +9,13 @@
 
 mod address;
 mod bulk;
+mod care;
 mod client;
 mod failure;
 mod journal;
+mod kibana;
 mod knowledge;
+pub mod ml;
 mod projection;
 mod question;
 mod setup;
@@ -30,6 +33,7 @@ use serde_json::Value;
 
 pub use address::{Address, Login};
 pub use client::{MAX_ANSWER_BYTES, MAX_ATTEMPTS};
+pub use kibana::Kibana;
 pub use knowledge::MAX_KNOWN;
 pub use setup::{Change, Step};
 
@@ -38,12 +42,16 @@ use client::{Call, Client};
 use crate::anchors::{AnchorFile, Head};
 use crate::error::{Error, at};
 use crate::lock::Lock;
+use crate::telemetry::Feature;
 
 /// Rows of an ES|QL answer where the cluster doesn't say how many it allows.
 const USUAL_ROWS: usize = 10_000;
 
 /// The oldest version that has all that is used: lookup joins above all.
 const OLDEST: (u32, u32) = (8, 19);
+
+/// The version from which ES|QL has each feature that not all our tools' texts can do without.
+const SINCE: [(Feature, (u32, u32)); 1] = [(Feature::Knn, (9, 2))];
 
 /// A store in a cluster. Cheap to clone; the local folder is let go with the last clone.
 #[derive(Clone)]
@@ -80,7 +88,7 @@ impl Elastic {
         let client = Client::new(address)?;
         let server = server(&client).await?;
         std::fs::create_dir_all(folder).map_err(|error| at(folder, "can't be made", &error))?;
-        let lock = Lock::take(folder)?;
+        let lock = Lock::take(folder, "data folder")?;
         let path = anchors_path(folder, &server);
         let (anchors, _) = AnchorFile::open(&path, true)?;
         Self::over(client, server, path, Some((anchors, lock))).await
@@ -120,6 +128,13 @@ impl Elastic {
     /// The server that answered when this was opened.
     pub fn server(&self) -> &Server {
         &self.inner.server
+    }
+
+    /// Whether ES|QL there has it, by the server's version.
+    pub fn has(&self, feature: Feature) -> bool {
+        let known = SINCE.iter().find(|(known, _)| *known == feature);
+        let release = release(&self.inner.server.version);
+        known.is_none_or(|(_, since)| release.is_some_and(|release| release >= *since))
     }
 
     /// The cluster's own word on itself: `green`, `yellow` or `red`.

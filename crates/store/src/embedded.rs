@@ -8,9 +8,11 @@
 //! Read first: [`flush`] (the order of commit), [`writer`] (how a batch becomes durable),
 //! [`start`] (what a crash leaves), then [`scan`] (how it is read).
 
+mod aliases;
 mod align;
 mod anchors;
 mod answers;
+mod backup;
 mod catalog;
 mod columns;
 mod compact;
@@ -22,22 +24,28 @@ mod engine;
 mod flush;
 mod folder;
 mod indices;
+mod inspect;
 mod intake;
 mod journal;
 mod knowledge;
 mod log;
+mod manifest;
 mod mapping;
 mod memory;
+mod migrate;
+mod mirror;
 mod order;
 mod partial;
 mod prune;
 mod question;
 mod read;
+mod restore;
 mod retain;
 mod scan;
 mod segment;
 mod sketch;
 mod start;
+mod stats;
 mod summary;
 mod tables;
 mod telemetry;
@@ -50,13 +58,20 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use aliases::{Alias, Change, MAX_ALIASES};
+pub use backup::{BackedUp, backup};
 pub use catalog::Snapshot;
 pub use compact::Compaction;
+pub use damage::Damage;
 pub use definition::{Definition, Kind};
 pub use engine::{Health, MAX_INDICES};
 pub use folder::FORMAT;
 pub use indices::Description;
+pub use inspect::inspect;
+pub use manifest::Manifest;
 pub use mapping::{MAX_FIELDS, Mapped};
+pub use restore::{Restored, restore};
+pub use retain::Dropped;
 
 use anchors::Anchors;
 use database::{Database, blocking};
@@ -172,12 +187,17 @@ impl Embedded {
     fn open_blocking(dir: &Path, options: Options) -> Result<Self, Error> {
         let (folder, lock) = Folder::take(dir)?;
         let database = Database::open(&folder.database(), options.durable)?;
+        migrate::migrate(&folder, &database)?;
         let durable = options.durable;
         let anchors_path = folder.anchors();
-        let anchors =
+        let (anchors, doubt) =
             database.with(|connection| Anchors::open(&anchors_path, connection, durable))?;
         let engine = Arc::new(Engine::new(folder, database.clone(), options, false));
         let log = start::load(&engine)?.ok_or_else(reading_only)?;
+        if let Some(doubt) = doubt {
+            let text = format!("{}: {doubt}", anchors_path.display());
+            engine.keep_damage("anchors.log.txt", Damage { index: None, text })?;
+        }
         let writer = Writer::start(engine.clone(), log)?;
         let sender = writer.sender().ok_or_else(writer::ended)?;
         let flusher = Flusher::start(engine.clone(), sender)?;

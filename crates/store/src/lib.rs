@@ -7,6 +7,7 @@
 //! Read first: [`journal`], [`telemetry`], [`knowledge`]; then [`embedded`] and [`elastic`].
 
 mod anchors;
+pub mod care;
 pub mod conformance;
 pub mod elastic;
 pub mod embedded;
@@ -17,13 +18,15 @@ pub mod journal;
 pub mod knowledge;
 mod lock;
 mod moment;
+pub mod retention;
 pub mod telemetry;
 pub mod verify;
 
+pub use care::{Care, Inspection};
 pub use elastic::Elastic;
 pub use embedded::{Compaction, Embedded, Health, Options, Snapshot};
 pub use error::Error;
 pub use journal::{Journal, SummaryFilter, SummaryPage};
 pub use knowledge::{Knowledge, SavedToken};
-pub use telemetry::{Document, ItemResult, Operation, Telemetry};
+pub use telemetry::{Document, Feature, ItemResult, Operation, Telemetry};
 pub use verify::{IncidentCheck, Verification};

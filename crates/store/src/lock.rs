@@ -17,8 +17,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Of a folder that is there.
-    pub fn take(root: &Path) -> Result<Self, Error> {
+    /// Of a folder that is there; `what` it is, such as `data folder`.
+    pub fn take(root: &Path, what: &str) -> Result<Self, Error> {
         let path = root.join(LOCK);
         let mut file = OpenOptions::new()
             .create(true)
@@ -40,7 +40,7 @@ impl Lock {
                 format!("the datapulse process {holder}")
             };
             return Err(Error::Unavailable(format!(
-                "{}: the data folder is in use by {who}; stop it, or use another folder with --data",
+                "{}: the {what} is in use by {who}; stop it, or use another folder",
                 root.display()
             )));
         }

@@ -26,11 +26,35 @@ pub trait Telemetry: Send + Sync {
         usize::MAX
     }
 
+    /// Whether its ES|QL has a feature that not every version of Elasticsearch has.
+    fn has(&self, _feature: Feature) -> bool {
+        true
+    }
+
     /// The fields of all indices that match the pattern, by name, without doubles.
     async fn fields(&self, pattern: &str) -> Result<Vec<esql::Field>, Error>;
 
     /// The largest `@timestamp` of the indices that match; `None` where they hold nothing.
     async fn newest(&self, pattern: &str) -> Result<Option<Timestamp>, Error>;
+}
+
+/// What a tool's text may need of ES|QL beyond the lowest supported version.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    /// `KNN` over `dense_vector`.
+    Knn,
+}
+
+impl Feature {
+    /// In words, with the version that brought it to Elasticsearch.
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::Knn => "ES|QL's KNN (Elasticsearch 9.2 or newer)",
+        }
+    }
 }
 
 /// Whether one call may bring that many documents.
@@ -61,6 +85,8 @@ pub enum Operation {
     Create,
     /// Replaces a document of the same id.
     Index,
+    /// Takes the document of this id away; its source is not looked at.
+    Delete,
 }
 
 /// What became of one document.
@@ -70,6 +96,13 @@ pub enum ItemResult {
         id: String,
     },
     Updated {
+        id: String,
+    },
+    Deleted {
+        id: String,
+    },
+    /// `delete` of an id that isn't there: Elasticsearch's 404 without an error.
+    NotFound {
         id: String,
     },
     /// `create` of an id that exists: Elasticsearch's 409 `version_conflict_engine_exception`.

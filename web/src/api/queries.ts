@@ -1,8 +1,8 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { http, setCsrf } from './client';
 import type {
-  Acknowledgement, Audit, Closing, Declaration, DecisionRequest, EvidenceRun, Health, Incident, IncidentPage, Me, Note, RecordPage, Reopening,
-  RunbookList, ServiceList, ServiceSeries, SeverityChange, ToolAnswer, ToolList, ToolRequest, Window,
+  Acknowledgement, AnswerScore, Audit, Closing, Declaration, DecisionRequest, EvidenceRun, FeedbackRequest, Health, Incident, IncidentPage, Me, Note, Postmortem,
+  RecordPage, Reopening, RunbookList, ServiceList, ServiceSeries, SeverityChange, SimilarList, ToolAnswer, ToolList, ToolRequest, Window,
 } from './types';
 
 async function get<T>(path: string, params?: Record<string, unknown>): Promise<T> {
@@ -106,6 +106,19 @@ export function useTools() {
   return useQuery({ queryKey: ['tools'], queryFn: () => get<ToolList>('/tools') });
 }
 
+export function useSimilar(id: string) {
+  return useQuery({ queryKey: ['incident', id, 'similar'], queryFn: () => get<SimilarList>(`/incidents/${part(id)}/similar`) });
+}
+
+export function useAnswerScore() {
+  return useQuery({ queryKey: ['feedback'], queryFn: () => get<AnswerScore>('/feedback') });
+}
+
+/** Made anew each time: the journal goes on. */
+export function usePostmortem(id: string) {
+  return useMutation({ mutationFn: async () => (await get<Postmortem>(`/incidents/${part(id)}/postmortem`)).markdown });
+}
+
 export function useAudit() {
   return useQuery({ queryKey: ['audit'], queryFn: () => get<Audit>('/audit') });
 }
@@ -116,7 +129,8 @@ export type Mark =
   | { what: 'notes'; body: Note }
   | { what: 'severity'; body: SeverityChange }
   | { what: 'close'; body: Closing }
-  | { what: 'reopen'; body: Reopening };
+  | { what: 'reopen'; body: Reopening }
+  | { what: 'feedback'; body: FeedbackRequest };
 
 export function useMark(id: string) {
   const refresh = useRefresh(id);
@@ -170,6 +184,7 @@ function useRefresh(id: string) {
     await Promise.all([
       queries.invalidateQueries({ queryKey: ['incident', id] }),
       queries.invalidateQueries({ queryKey: ['incidents'] }),
+      queries.invalidateQueries({ queryKey: ['feedback'] }),
     ]);
   };
 }

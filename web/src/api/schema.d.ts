@@ -209,6 +209,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datapulse/v1/incidents/{id}/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say whether the first answer is right */
+        post: operations["post_incidents__id__feedback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/incidents/{id}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Resolved incidents that look alike */
+        get: operations["get_incidents__id__similar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/incidents/{id}/postmortem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A draft of a post-mortem, in Markdown */
+        get: operations["get_incidents__id__postmortem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How often answers were right, by confidence */
+        get: operations["get_feedback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datapulse/v1/agent/report": {
         parameters: {
             query?: never;
@@ -362,6 +430,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datapulse/v1/store/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each index holds */
+        get: operations["get_store_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/store/compact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put segments together */
+        post: operations["post_store_compact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datapulse/v1/me": {
         parameters: {
             query?: never;
@@ -431,6 +533,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datapulse/v1/webhook/integrations/deployments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A deployment: in our own form, GitHub's, GitLab's or Argo CD's */
+        post: operations["post_webhook_integrations_deployments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datapulse/v1/logout": {
         parameters: {
             query?: never;
@@ -493,6 +612,23 @@ export interface paths {
         put?: never;
         /** OTLP traces */
         post: operations["post_v1_traces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/write": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Prometheus remote write */
+        post: operations["post_api_v1_write"];
         delete?: never;
         options?: never;
         head?: never;
@@ -629,6 +765,111 @@ export interface paths {
         };
         /** Its mapping */
         get: operations["get__index___mapping"];
+        /** Add fields to it */
+        put: operations["put__index___mapping"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/_aliases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change aliases, all or none */
+        post: operations["post__aliases"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/_alias": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All aliases, by index */
+        get: operations["get__alias"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/_alias/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An alias, by index */
+        get: operations["get__alias__name"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{index}/_alias": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An index's aliases */
+        get: operations["get__index___alias"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{index}/_alias/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them */
+        get: operations["get__index___alias__name"];
+        /** Let a name stand for an index */
+        put: operations["put__index___alias__name"];
+        post?: never;
+        /** Let it stand for it no more */
+        delete: operations["delete__index___alias__name"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/_cat/aliases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All aliases, a line each */
+        get: operations["get__cat_aliases"];
         put?: never;
         post?: never;
         delete?: never;
@@ -751,7 +992,8 @@ export interface paths {
         /** Add or replace a document */
         put: operations["put__index___doc__id"];
         post?: never;
-        delete?: never;
+        /** Delete a document */
+        delete: operations["delete__index___doc__id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -768,6 +1010,23 @@ export interface paths {
         /** Add a document that isn't there */
         put: operations["put__index___create__id"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{index}/_update/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put fields over a document's */
+        post: operations["post__index___update__id"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1042,6 +1301,23 @@ export interface components {
             incident_id: components["schemas"]["IncidentId"];
             report: components["schemas"]["Report"];
         };
+        /** @description What people said of the answers so far. */
+        AnswerScore: {
+            /** @description Incidents with an answer, among the latest. */
+            answered: number;
+            /** @description Of them those that a person judged: the rest says nothing. */
+            judged: number;
+            right: number;
+            /**
+             * Format: double
+             * @description The mean squared distance of confidence and outcome, 0 (best) to 1; a constant at the share
+             *     of right answers has `brier_of_constant`. None: nothing was judged.
+             */
+            brier?: number | null;
+            /** Format: double */
+            brier_of_constant?: number | null;
+            bands: components["schemas"]["Band"][];
+        };
         AuditIncident: {
             incident_id: string;
             /** Format: int64 */
@@ -1061,6 +1337,27 @@ export interface components {
             /** Format: int64 */
             anchor_lines: number;
             incidents: components["schemas"]["AuditIncident"][];
+        };
+        /** @description Answers whose confidence lies in `[from, to)`; the last band holds 1 too. */
+        Band: {
+            /** Format: double */
+            from: number;
+            /** Format: double */
+            to: number;
+            judged: number;
+            right: number;
+            /**
+             * Format: double
+             * @description Their mean confidence; none where none was judged.
+             */
+            said?: number | null;
+            /**
+             * Format: double
+             * @description The share that was right.
+             */
+            was?: number | null;
+            /** @description Wilson's interval of that share at 95 % (Wilson, 1927). */
+            interval?: number[] | null;
         };
         /** @description What a hypothesis names as the cause. */
         Cause: {
@@ -1116,6 +1413,28 @@ export interface components {
         Closing: {
             as: components["schemas"]["ClosedAs"];
             reason: string;
+        };
+        CompactionDone: {
+            /**
+             * Format: int64
+             * @description Segments that were put together, and those that stand for them now.
+             */
+            segments_before: number;
+            /** Format: int64 */
+            segments_after: number;
+            /** Format: int64 */
+            bytes_before: number;
+            /** Format: int64 */
+            bytes_after: number;
+            /** Format: int64 */
+            documents: number;
+        };
+        CompactionRequest: {
+            /**
+             * @description Names and wildcards, separated by commas; without it, all.
+             * @default null
+             */
+            index: string | null;
         };
         DecisionMade: {
             actor: components["schemas"]["Actor"];
@@ -1254,6 +1573,12 @@ export interface components {
             /** @enum {string} */
             kind: "person_needed";
         } | {
+            right: boolean;
+            cause?: components["schemas"]["Cause"] | null;
+            note?: string | null;
+            /** @enum {string} */
+            kind: "feedback_given";
+        } | {
             channel: string;
             topic: components["schemas"]["Topic"];
             /**
@@ -1303,6 +1628,24 @@ export interface components {
         };
         /** @enum {string} */
         ExecutionResult: "succeeded" | "failed" | "unknown";
+        /** @description What a person said of an answer, with the answer as it was then. */
+        Feedback: {
+            by: string;
+            at: components["schemas"]["Timestamp"];
+            right: boolean;
+            /** @description The cause that the report named first, with how sure it was, 0 to 1. */
+            said: components["schemas"]["Cause"];
+            /** Format: double */
+            confidence: number;
+            cause?: components["schemas"]["Cause"] | null;
+            note?: string | null;
+        };
+        /** @description A person's word on what the report says first. */
+        FeedbackRequest: {
+            right: boolean;
+            cause?: components["schemas"]["Cause"] | null;
+            note?: string | null;
+        };
         Finding: {
             /** @description The rule's id, such as `error-rate`. */
             rule: string;
@@ -1321,6 +1664,7 @@ export interface components {
              * @description What it was held against, in `unit`.
              */
             threshold: number;
+            /** @description Such as `share` or `ms`; empty: nobody says, as with a metric of which only the name is known. */
             unit: string;
             /** @description `threshold`, `baseline` or `silence`. */
             held_against: string;
@@ -1389,6 +1733,7 @@ export interface components {
             nothing_to_propose?: string | null;
             closed_as?: components["schemas"]["ClosedAs"] | null;
             resolved_evidence?: components["schemas"]["Evidence"] | null;
+            feedback?: components["schemas"]["Feedback"] | null;
             opened_at: components["schemas"]["Timestamp"];
             updated_at: components["schemas"]["Timestamp"];
             mitigated_at?: components["schemas"]["Timestamp"] | null;
@@ -1411,6 +1756,27 @@ export interface components {
             /** Format: int64 */
             total: number;
             items: components["schemas"]["Summary"][];
+        };
+        /** @description One index. */
+        IndexLine: {
+            index: string;
+            /** Format: int64 */
+            documents: number;
+            /**
+             * Format: int64
+             * @description Of `documents`, those in memory and log only.
+             */
+            documents_in_memory: number;
+            /** Format: int64 */
+            segments: number;
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            largest_segment_bytes: number;
+            oldest?: components["schemas"]["Timestamp"] | null;
+            newest?: components["schemas"]["Timestamp"] | null;
+            /** Format: int64 */
+            fields?: number | null;
         };
         /** @description One question that was asked, and what came of it. */
         LedgerEntry: {
@@ -1465,6 +1831,9 @@ export interface components {
         };
         /** @enum {string} */
         ParameterType: "date" | "keyword" | "integer" | "double" | "boolean" | "identifier" | "identifiers" | "vector" | "duration" | "keywords";
+        Postmortem: {
+            markdown: string;
+        };
         /** @description A problem document. */
         Problem: {
             /** @description `about:blank`: the status says it all. */
@@ -1674,6 +2043,59 @@ export interface components {
         };
         /** @enum {string} */
         Signal: "error_rate" | "latency" | "silence" | "metric" | "declared";
+        Similar: {
+            incident_id: components["schemas"]["IncidentId"];
+            title: string;
+            status: components["schemas"]["Status"];
+            "service.name": string;
+            opened_at: components["schemas"]["Timestamp"];
+            resolved_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: double
+             * @description 0 to 1: the weight of what both show over the weight of what either shows, where a feature
+             *     weighs more the fewer incidents show it.
+             */
+            likeness: number;
+            /** @description What both show, the rarest first. */
+            shared: string[];
+            /** @description The cause as the report said it, or as a person put it right. */
+            cause?: string | null;
+            /** @description Whether a person called that answer right. */
+            cause_is_right?: boolean | null;
+            /** @description The action that was followed by recovery. */
+            helped?: string | null;
+        };
+        SimilarList: {
+            /** @description The most alike first. */
+            items: components["schemas"]["Similar"][];
+        };
+        StatsPage: {
+            /**
+             * Format: int64
+             * @description Indices that match.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Of all that match.
+             */
+            documents: number;
+            /** Format: int64 */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Of documents that are in no segment yet; null on Elasticsearch.
+             */
+            log_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description Of journal, knowledge and catalog; null on Elasticsearch.
+             */
+            database_bytes?: number | null;
+            /** @description What was set aside, each with why. */
+            damaged: string[];
+            items: components["schemas"]["IndexLine"][];
+        };
         /**
          * @description Where the incident stands.
          * @enum {string}
@@ -1701,6 +2123,18 @@ export interface components {
             confidence?: number | null;
             proposals_pending: number;
             person_needed?: string | null;
+            /** @description What is peculiar to it, in words: by these it is likened to others. */
+            signature?: string[];
+            /** @description The action that was followed by recovery, where one was. */
+            helped?: string | null;
+            /**
+             * @description Whether a person called the first answer right, how sure the answer had been, and what is
+             *     true as far as the person knew.
+             */
+            "feedback.right"?: boolean | null;
+            /** Format: double */
+            "feedback.confidence"?: number | null;
+            "feedback.cause"?: string | null;
             /** Format: int64 */
             last_seq: number;
         };
@@ -2254,6 +2688,132 @@ export interface operations {
             };
         };
     };
+    post_incidents__id__feedback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedbackRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incidents__id__similar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarList"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incidents__id__postmortem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Postmortem"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_feedback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerScore"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_agent_report: {
         parameters: {
             query?: never;
@@ -2530,6 +3090,75 @@ export interface operations {
             };
         };
     };
+    get_store_stats: {
+        parameters: {
+            query?: {
+                /** @description Names and wildcards, separated by commas. */
+                index?: string | null;
+                /** @description `index`, `documents`, `bytes`, `segments`, `oldest` or `newest`; `-` before it: the largest first. */
+                sort?: string | null;
+                offset?: number;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatsPage"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_store_compact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompactionRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompactionDone"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_me: {
         parameters: {
             query?: never;
@@ -2679,6 +3308,33 @@ export interface operations {
             };
         };
     };
+    post_webhook_integrations_deployments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_logout: {
         parameters: {
             query?: never;
@@ -2761,6 +3417,33 @@ export interface operations {
         };
     };
     post_v1_traces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_api_v1_write: {
         parameters: {
             query?: never;
             header?: never;
@@ -3065,6 +3748,264 @@ export interface operations {
             };
         };
     };
+    put__index___mapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__aliases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    get__alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    get__alias__name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    get__index___alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    get__index___alias__name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    put__index___alias__name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    delete__index___alias__name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    get__cat_aliases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
     post__index___refresh: {
         parameters: {
             query?: never;
@@ -3295,7 +4236,67 @@ export interface operations {
             };
         };
     };
+    delete__index___doc__id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
     put__index___create__id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__index___update__id: {
         parameters: {
             query?: never;
             header?: never;

@@ -50,6 +50,8 @@ export function inWords(event: Fields): string {
       return `${cell(proposal)} ${words(cell(event.recovery))}: ${cell(event.says)}`;
     case 'closed':
       return `${words(cell(field(event, 'as', 'kind')))}: ${cell(event.reason)}`;
+    case 'feedback_given':
+      return `${event.right === true ? 'right' : 'wrong'}${event.note ? `: ${cell(event.note)}` : ''}`;
     case 'notice_sent':
       return `${words(cell(event.topic))} to ${cell(event.channel)}, about record ${cell(event.about)}`;
     default: {

@@ -5,10 +5,11 @@ import {
 import type { Hypothesis, Incident, LedgerEntry, Report, TimelineEntry } from '../api/types';
 import { causeKind, clock, confidence, moment, number, place, words } from '../format';
 import { EvidenceItem } from '../components/evidence';
+import { Judge } from '../components/judge';
 import { Nothing } from '../components/state';
 
 /** Why it happened: what the Analyst found, and all that is needed to check it. */
-export function RcaFlyout({ incident, onClose }: { incident: Incident; onClose: () => void }) {
+export function RcaFlyout({ incident, canJudge, onClose }: { incident: Incident; canJudge: boolean; onClose: () => void }) {
   return (
     <EuiFlyout ownFocus onClose={onClose} size="l" aria-labelledby="rca-title" data-test-subj="rca-flyout">
       <EuiFlyoutHeader hasBorder>
@@ -16,7 +17,7 @@ export function RcaFlyout({ incident, onClose }: { incident: Incident; onClose: 
         <EuiText size="s" color="subdued">{incident.title}</EuiText>
       </EuiFlyoutHeader>
       <EuiFlyoutBody>
-        {incident.report ? <ReportView incident={incident.incident_id} report={incident.report} /> : <NoReport incident={incident} />}
+        {incident.report ? <ReportView incident={incident} report={incident.report} canJudge={canJudge} /> : <NoReport incident={incident} />}
       </EuiFlyoutBody>
     </EuiFlyout>
   );
@@ -33,7 +34,8 @@ function NoReport({ incident }: { incident: Incident }) {
   );
 }
 
-function ReportView({ incident, report }: { incident: string; report: Report }) {
+function ReportView({ incident: whole, report, canJudge }: { incident: Incident; report: Report; canJudge: boolean }) {
+  const incident = whole.incident_id;
   return (
     <>
       <EuiCallOut
@@ -48,6 +50,8 @@ function ReportView({ incident, report }: { incident: string; report: Report }) 
           <p>{`Looked at ${moment(report.window.from)} to ${moment(report.window.to)} UTC.`}</p>
         </EuiText>
       </EuiCallOut>
+      <EuiSpacer size="m" />
+      <Judge incident={whole} canJudge={canJudge} />
       <EuiSpacer size="l" />
       <Heading text="Hypotheses" />
       {report.hypotheses.length === 0 && <Nothing title="No hypothesis" />}

@@ -2,6 +2,7 @@ import { EuiBasicTable, EuiButton, EuiCallOut, EuiFlexGroup, EuiFlexItem, EuiHea
 import { useNavigate } from 'react-router-dom';
 import { useAudit } from '../api/queries';
 import type { Audit } from '../api/types';
+import { Answers } from '../components/answers';
 import { Loaded } from '../components/state';
 import { incidentPath } from '../format';
 
@@ -10,7 +11,8 @@ type Line = Audit['incidents'][number];
 export function AuditPage() {
   const audit = useAudit();
   return (
-    <EuiPanel hasBorder paddingSize="l">
+    <>
+      <EuiPanel hasBorder paddingSize="l">
       <EuiFlexGroup alignItems="center" responsive={false}>
         <EuiFlexItem>
           <EuiTitle size="s"><h1>Audit</h1></EuiTitle>
@@ -22,7 +24,10 @@ export function AuditPage() {
       </EuiFlexGroup>
       <EuiSpacer size="m" />
       <Loaded query={audit}>{(data) => <Verified audit={data} />}</Loaded>
-    </EuiPanel>
+      </EuiPanel>
+      <EuiSpacer size="l" />
+      <Answers />
+    </>
   );
 }
 

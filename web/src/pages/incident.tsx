@@ -9,7 +9,9 @@ import { SeverityBadge, StatusHealth } from '../components/badges';
 import { ServiceCharts, type Mark } from '../components/charts';
 import { EvidenceBody } from '../components/evidence';
 import { Marks } from '../components/marks';
+import { PostmortemButton } from '../components/postmortem';
 import { Records } from '../components/records';
+import { SimilarIncidents } from '../components/similar';
 import { Loaded } from '../components/state';
 import { ResolverFlyout } from '../flyouts/resolver';
 import { RcaFlyout } from '../flyouts/rca';
@@ -34,12 +36,14 @@ function IncidentView({ incident }: { incident: Incident }) {
       <EuiSpacer size="l" />
       <Findings incident={incident} />
       <EuiSpacer size="l" />
+      <SimilarIncidents incident={incident.incident_id} />
+      <EuiSpacer size="l" />
       <EuiPanel hasBorder paddingSize="l" data-test-subj="records">
         <EuiTitle size="xs"><h2>History</h2></EuiTitle>
         <EuiSpacer size="s" />
         <Loaded query={records}>{(page) => <Records lines={page.items} />}</Loaded>
       </EuiPanel>
-      {flyout === 'rca' && <RcaFlyout incident={incident} onClose={() => setFlyout(null)} />}
+      {flyout === 'rca' && <RcaFlyout incident={incident} canJudge={scopes.includes('incidents:write') && me.data?.person === true} onClose={() => setFlyout(null)} />}
       {flyout === 'resolver' && <ResolverFlyout incident={incident} canApprove={scopes.includes('actions:approve') && me.data?.person === true} onClose={() => setFlyout(null)} />}
     </>
   );
@@ -67,6 +71,7 @@ function Head({ incident, onOpen, canWrite }: { incident: Incident; onOpen: (whi
         </EuiFlexItem>
         <EuiFlexItem grow={false}>
           <EuiFlexGroup gutterSize="s" responsive={false}>
+            {isOver(incident) && <EuiFlexItem grow={false}><PostmortemButton incident={incident.incident_id} /></EuiFlexItem>}
             <EuiFlexItem grow={false}>
               <EuiButton size="s" iconType="inspect" onClick={() => onOpen('rca')} data-test-subj="open-rca">Root cause</EuiButton>
             </EuiFlexItem>

@@ -12,13 +12,25 @@ pub struct Peer {
     pub value: f64,
 }
 
+/// What was promised of a figure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Promise {
+    /// Ours is under it.
+    Under(f64),
+    /// Ours is over it.
+    Over(f64),
+    /// Ours is at least so many times as good as the peer.
+    Times(f64),
+}
+
 pub struct Figure {
-    pub name: &'static str,
+    /// Begins with the benchmark's name.
+    pub name: String,
     /// `None`: it can't be measured here; `work` says why.
     pub ours: Option<f64>,
     pub unit: &'static str,
-    /// Ours has to be under it, or over it for rates.
-    pub promised: f64,
+    pub promised: Promise,
+    /// A rate, and neither a time nor bytes.
     pub more_is_better: bool,
     /// Or why there is none.
     pub peer: Result<Peer, String>,
@@ -27,7 +39,7 @@ pub struct Figure {
 
 impl Figure {
     /// How many times better ours is than the peer.
-    fn ratio(&self) -> Option<f64> {
+    pub fn ratio(&self) -> Option<f64> {
         let (ours, peer) = (self.ours?, self.peer.as_ref().ok()?.value);
         let ratio = if self.more_is_better {
             ours / peer
@@ -37,14 +49,13 @@ impl Figure {
         ratio.is_finite().then_some(ratio)
     }
 
+    /// What couldn't be measured breaks no promise, and the page shows that it wasn't.
     pub fn within(&self) -> bool {
-        self.ours.is_none_or(|ours| {
-            if self.more_is_better {
-                ours > self.promised
-            } else {
-                ours < self.promised
-            }
-        })
+        match self.promised {
+            Promise::Under(limit) => self.ours.is_none_or(|ours| ours < limit),
+            Promise::Over(limit) => self.ours.is_none_or(|ours| ours > limit),
+            Promise::Times(least) => self.ratio().is_none_or(|ratio| ratio >= least),
+        }
     }
 
     /// The line that programs read.
@@ -67,7 +78,11 @@ impl Figure {
         let ours = self.ours.map_or("not measured".to_owned(), |ours| {
             format!("{} {unit}", short(ours))
         });
-        let sign = if self.more_is_better { ">" } else { "<" };
+        let promised = match self.promised {
+            Promise::Under(limit) => format!("< {limit} {unit}"),
+            Promise::Over(limit) => format!("> {limit} {unit}"),
+            Promise::Times(least) => format!("ratio >= {least}"),
+        };
         let missed = if self.within() { "" } else { ", missed" };
         let peer = match &self.peer {
             Ok(peer) => format!("{} {unit} ({})", short(peer.value), peer.name),
@@ -77,14 +92,14 @@ impl Figure {
             .ratio()
             .map_or("–".to_owned(), |ratio| short(ratio).to_string());
         format!(
-            "| {} | {ours} | {sign} {} {unit}{missed} | {peer} | {ratio} | {} |",
-            self.name, self.promised, self.work
+            "| {} | {ours} | {promised}{missed} | {peer} | {ratio} | {} |",
+            self.name, self.work
         )
     }
 }
 
 /// Three significant digits.
-fn short(value: f64) -> f64 {
+pub fn short(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;
     }
@@ -110,15 +125,15 @@ pub fn at_share(values: &mut [f64], share: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Figure, Peer, at_share, short};
+    use super::{Figure, Peer, Promise, at_share, short};
 
-    fn figure(ours: f64, more_is_better: bool) -> Figure {
+    fn figure(ours: f64, promised: Promise) -> Figure {
         Figure {
-            name: "a",
+            name: "a".to_owned(),
             ours: Some(ours),
             unit: "ms",
-            promised: 100.0,
-            more_is_better,
+            promised,
+            more_is_better: matches!(promised, Promise::Over(_)),
             peer: Ok(Peer {
                 name: "b".to_owned(),
                 value: 50.0,
@@ -129,11 +144,14 @@ mod tests {
 
     #[test]
     fn the_ratio_says_how_many_times_better_ours_is() {
-        assert_eq!(figure(25.0, false).ratio(), Some(2.0));
-        assert_eq!(figure(200.0, true).ratio(), Some(4.0));
-        assert!(figure(99.0, false).within() && !figure(101.0, false).within());
-        assert!(figure(101.0, true).within() && !figure(99.0, true).within());
-        assert!(figure(101.0, false).row().contains("missed"));
+        let (under, over) = (Promise::Under(100.0), Promise::Over(100.0));
+        assert_eq!(figure(25.0, under).ratio(), Some(2.0));
+        assert_eq!(figure(200.0, over).ratio(), Some(4.0));
+        assert!(figure(99.0, under).within() && !figure(101.0, under).within());
+        assert!(figure(101.0, over).within() && !figure(99.0, over).within());
+        assert!(figure(101.0, under).row().contains("missed"));
+        let times = Promise::Times(2.0);
+        assert!(figure(25.0, times).within() && !figure(25.1, times).within());
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// No request of a benchmark takes longer.
-const TIMEOUT: Duration = Duration::from_secs(120);
+/// No request of a benchmark takes longer; merging a day into one segment takes longest.
+const TIMEOUT: Duration = Duration::from_secs(900);
 
 pub struct Connection {
     stream: BufReader<TcpStream>,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::figure::{Figure, at_share};
+use super::figure::{Figure, Promise, at_share};
 use super::{Plan, fresh, shared};
 
 const CASES: &str = "cases/incidents";
@@ -15,10 +15,10 @@ const MS: f64 = 1_000.0;
 
 pub fn run(plan: &Plan) -> Result<Vec<Figure>> {
     let figure = |ours, work| Figure {
-        name: "investigate",
+        name: "investigate".to_owned(),
         ours,
         unit: "ms",
-        promised: MS,
+        promised: Promise::Under(MS),
         more_is_better: false,
         peer: Err("nothing else reads these cases".to_owned()),
         work,

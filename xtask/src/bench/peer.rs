@@ -10,16 +10,45 @@ use crate::step::target;
 
 /// Pinned, so that figures of different days can be compared.
 const DUCKDB: &str = "duckdb==2.0.1";
-const TOOLS: &str = include_str!("peer/tools.py");
+const MILLION: &str = include_str!("peer/million.py");
+const SCANS: &str = include_str!("peer/scans.py");
 
 /// The tools' questions, asked of DuckDB and SQLite over the same documents.
-pub fn tools(folder: &Path, window: &(String, String), words: &str, times: usize) -> Result<Value> {
-    let output = Command::new(python()?)
-        .args(["-c", TOOLS])
+pub fn million(
+    folder: &Path,
+    window: &(String, String),
+    words: &str,
+    times: usize,
+) -> Result<Value> {
+    let mut command = Command::new(python()?);
+    command.args(["-c", MILLION]).arg(folder).args([
+        &window.0,
+        &window.1,
+        words,
+        &times.to_string(),
+    ]);
+    told(command)
+}
+
+/// SQL over the segments of a data folder that nobody serves.
+pub fn scans(
+    folder: &Path,
+    questions: &Path,
+    threads: usize,
+    warm: usize,
+    times: usize,
+) -> Result<Value> {
+    let mut command = Command::new(python()?);
+    command
+        .args(["-c", SCANS])
         .arg(folder)
-        .args([&window.0, &window.1, words, &times.to_string()])
-        .output()
-        .context("python")?;
+        .arg(questions)
+        .args([threads, warm, times].map(|number| number.to_string()));
+    told(command)
+}
+
+fn told(mut command: Command) -> Result<Value> {
+    let output = command.output().context("python")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("DuckDB: {}", said.lines().last().unwrap_or_default());

@@ -59,12 +59,21 @@ impl Server {
 
     /// Resident memory in MiB.
     pub fn memory_mib(&self) -> Result<f64> {
+        self.status_mib("VmRSS:")
+    }
+
+    /// The most that was resident since the start, in MiB.
+    pub fn peak_memory_mib(&self) -> Result<f64> {
+        self.status_mib("VmHWM:")
+    }
+
+    fn status_mib(&self, line: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let kib = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|told| told.strip_prefix(line))
             .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
-        Ok(kib.context("no VmRSS in proc(5)'s status")? / 1024.0)
+        Ok(kib.with_context(|| format!("no {line} in proc(5)'s status"))? / 1024.0)
     }
 
     /// Time on the processor, user and kernel, in seconds.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::figure::{Figure, Peer, at_share};
+use super::figure::{Figure, Peer, Promise, at_share};
 use super::server::{self, Server};
 use super::{Plan, fresh};
 
@@ -29,10 +29,10 @@ pub fn start(plan: &Plan) -> Result<Vec<Figure>> {
         server.stop()?;
     }
     Ok(vec![Figure {
-        name: "start",
+        name: "start".to_owned(),
         ours: at_share(&mut ours, 0.5),
         unit: "s",
-        promised: SECONDS,
+        promised: Promise::Under(SECONDS),
         more_is_better: false,
         peer: python(starts),
         work: format!(
@@ -79,10 +79,10 @@ pub fn idle_memory(plan: &Plan) -> Result<Vec<Figure>> {
     let ours = server.memory_mib()?;
     server.stop()?;
     Ok(vec![Figure {
-        name: "idle_memory",
+        name: "idle_memory".to_owned(),
         ours: Some(ours),
         unit: "MiB",
-        promised: MIB,
+        promised: Promise::Under(MIB),
         more_is_better: false,
         peer: Err("nothing else does the same".to_owned()),
         work: format!(

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 
 use super::documents::Documents;
-use super::figure::Figure;
-use super::ingest::send;
+use super::figure::{Figure, Promise};
+use super::log_ingest::send;
 use super::server::Server;
 use super::{Plan, fresh};
 
@@ -59,10 +59,10 @@ pub fn run(plan: &Plan) -> Result<Vec<Figure>> {
     server.stop()?;
     let taken = last - first;
     Ok(vec![Figure {
-        name: "sentinel_tick",
+        name: "sentinel_tick".to_owned(),
         ours: Some((cpu_after - cpu_before) / taken as f64),
         unit: "s of CPU",
-        promised: CPU_S,
+        promised: Promise::Under(CPU_S),
         more_is_better: false,
         peer: Err("nothing else does the same".to_owned()),
         work: format!(

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{is_error, template, words};
+use super::behaviour::{Behaviour, behaviour, is_comment};
+use super::words::{is_error, is_warning, template, words};
 use crate::observations::{Change, Observations};
 
 /// A rollout this long after the estimated onset may still have come before it, in microseconds.
@@ -18,8 +19,14 @@ const CARRIED: f64 = 0.8;
 const SAID_IN_HEALTH: f64 = 0.15;
 /// A change that touches only what doesn't run in a service.
 const INERT: f64 = 0.25;
+/// What a change counts whose diff does nothing to what runs; one that isn't known counts 1.
+const HARMLESS: f64 = 0.6;
+/// What one counts whose diff surely does something.
+const FELT: f64 = 1.4;
 /// Rare words in common that make half of the full overlap.
 const HALF_OVERLAP: f64 = 6.0;
+/// Words of a clause that says what a change does not do.
+const DENIALS: [&str; 6] = ["no", "not", "never", "without", "only", "unchanged"];
 /// Endings of files that no service runs: style, prose, pictures, tests.
 const INERT_ENDINGS: [&str; 12] = [
     ".md", ".css", ".scss", ".html", ".svg", ".png", ".txt", ".tsx", ".jsx", "_test.go",
@@ -43,6 +50,8 @@ pub struct Guilt {
     pub overlap: f64,
     /// The rarest of these words.
     pub shared: Vec<String>,
+    /// What its diff does, where one is known.
+    pub behaviour: Option<Behaviour>,
     pub score: f64,
 }
 
@@ -113,6 +122,8 @@ fn judge(
     let raw: f64 = shared.iter().map(|pair| pair.0).sum();
     let overlap = raw / (raw + HALF_OVERLAP);
     let inert = if is_inert(documents) { INERT } else { 1.0 };
+    let behaviour = felt(documents);
+    let felt = behaviour.map_or(1.0, |felt| HARMLESS + (FELT - HARMLESS) * felt.share);
     Some(Guilt {
         id: id.to_owned(),
         kind: first.kind.clone(),
@@ -123,8 +134,17 @@ fn judge(
         recent,
         overlap,
         shared: shared.iter().take(5).map(|pair| pair.1.clone()).collect(),
-        score: (0.05 + place) * (0.5 + 0.5 * recent) * (0.2 + 0.8 * overlap) * inert,
+        behaviour,
+        score: (0.05 + place) * (0.5 + 0.5 * recent) * (0.2 + 0.8 * overlap) * inert * felt,
     })
+}
+
+/// The most that a change does, where its diff is known.
+fn felt(documents: &[&Change]) -> Option<Behaviour> {
+    documents
+        .iter()
+        .filter_map(|change| behaviour(&change.diff, &change.files))
+        .max_by(|a, b| a.share.total_cmp(&b.share))
 }
 
 /// A commit that names no service goes out with the next rollout of the service whose folder it
@@ -142,17 +162,18 @@ fn carried(documents: &[&Change], trouble: &BTreeMap<String, f64>) -> Option<f64
 fn text(documents: &[&Change]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for change in documents {
-        found.extend(words(&change.description));
+        found.extend(words(&asserted(&change.description)));
         for file in &change.files {
             found.extend(words(file));
         }
         let (mut removed, mut added) = (BTreeSet::new(), BTreeSet::new());
         for line in change.diff.lines() {
             match line.as_bytes().first() {
+                Some(b'-' | b'+') if is_comment(&line[1..]) => {}
                 Some(b'-') => removed.extend(words(line)),
                 Some(b'+') => added.extend(words(line)),
                 // Headers of hunks name the function, and notes what it does.
-                Some(b'@') => found.extend(words(line)),
+                Some(b'@') => found.extend(words(&asserted(line))),
                 _ => {}
             }
         }
@@ -160,6 +181,20 @@ fn text(documents: &[&Change]) -> BTreeSet<String> {
         found.extend(removed.symmetric_difference(&added).cloned());
     }
     found
+}
+
+/// A text without the clauses that deny something: "no protocol changes" isn't about protocols.
+fn asserted(text: &str) -> String {
+    let denies = |clause: &str| {
+        let lower = clause.to_lowercase();
+        lower
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| DENIALS.contains(&word))
+    };
+    let clauses = text
+        .split_inclusive([';', ','])
+        .flat_map(|part| part.split_inclusive(". "));
+    clauses.filter(|clause| !denies(clause)).collect()
 }
 
 /// What the failure says, by word: the alarm, errors of spans, and log lines that are new.
@@ -200,6 +235,7 @@ fn symptoms(o: &Observations, onset_us: i64) -> BTreeMap<String, f64> {
         match (is_error(line), fresh) {
             (true, true) => say(&line.message, 1.0),
             (true, false) => say(&line.message, 0.5),
+            (false, true) if is_warning(line) => say(&line.message, 0.6),
             (false, true) => say(&line.message, 0.3),
             (false, false) => {}
         }
@@ -318,6 +354,26 @@ mod tests {
         let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0)]));
         assert_eq!(found[0].id, "d-code");
         assert!((found[1].score - found[0].score * INERT).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_takes_a_guard_away_is_guiltier_than_what_tidies() {
+        let mut o = alarm(102, None);
+        let mut tidy = change(95, "d-tidy", "pay", "");
+        tidy.diff = "-\tx := parse(y)\n+\tx := decode(y)".into();
+        let mut loose = change(95, "d-loose", "pay", "");
+        loose.diff = "-\tmu.Lock()\n \tcount++".into();
+        let unknown = change(95, "d-unknown", "pay", "");
+        o.changes = vec![tidy, loose, unknown];
+        let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0)]));
+        let order: Vec<&str> = found.iter().map(|guilt| guilt.id.as_str()).collect();
+        assert_eq!(order, ["d-loose", "d-unknown", "d-tidy"]);
+    }
+
+    #[test]
+    fn what_a_text_denies_it_does_not_say() {
+        let said = asserted("bumps the client; no protobuf changes, touches the sink");
+        assert_eq!(said, "bumps the client; touches the sink");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::impact::Graph;
 use super::statistics::{mean, sorted, usual};
-use super::words::is_error;
+use super::words::{is_error, is_warning};
 use crate::observations::Observations;
 
 const REQUESTS: &str = "request_count";
@@ -15,8 +15,8 @@ const MIN_FAILING: f64 = 0.05;
 /// Calls that a judgement of a dependency takes.
 const MIN_CALLS: usize = 5;
 /// Words of failures that lie in what all services stand on, or far away: name resolution,
-/// certificates, providers. Changes of a service bring other errors.
-const OPERATIONAL: [&str; 12] = [
+/// certificates, providers, machines. Changes of a service bring other errors.
+const OPERATIONAL: [&str; 20] = [
     "no such host",
     "enotfound",
     "servfail",
@@ -29,6 +29,14 @@ const OPERATIONAL: [&str; 12] = [
     "third-party",
     "third party",
     "upstream provider",
+    "has expired",
+    "quota exceeded",
+    "node not ready",
+    "input/output error",
+    "hardware error",
+    "packet loss",
+    "host is down",
+    "availability zone",
 ];
 /// Words of a service that has more to do than it can.
 const OVERLOADED: [&str; 8] = [
@@ -176,13 +184,7 @@ pub fn outside(o: &Observations, onset_us: i64) -> Vec<Outside> {
 pub fn told(o: &Observations, onset_us: i64) -> (f64, f64) {
     let (mut all, mut operational, mut overloaded) = (0.0f64, 0.0, 0.0);
     let lines = o.logs.iter().filter(|line| line.at_us >= onset_us);
-    let tells = lines.filter(|line| {
-        is_error(line)
-            || line
-                .level
-                .as_deref()
-                .is_some_and(|level| level.starts_with(['W', 'w']))
-    });
+    let tells = lines.filter(|line| is_error(line) || is_warning(line));
     for line in tells {
         let text = line.message.to_lowercase();
         all += 1.0;

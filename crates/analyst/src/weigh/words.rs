@@ -99,6 +99,13 @@ pub fn is_error(line: &crate::observations::LogLine) -> bool {
         })
 }
 
+/// Whether a line warns, by its level.
+pub fn is_warning(line: &crate::observations::LogLine) -> bool {
+    line.level
+        .as_deref()
+        .is_some_and(|level| level.starts_with(['W', 'w']))
+}
+
 /// Shortest word that says something.
 const MIN_WORD: usize = 3;
 

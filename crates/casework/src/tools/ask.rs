@@ -83,6 +83,13 @@ impl Asked {
     }
 }
 
+/// A tool's text, ready to be run with parameters.
+pub(super) struct Resolved {
+    pub query: String,
+    pub notes: Vec<String>,
+    pub p99_is: Option<String>,
+}
+
 /// Whether evidence still holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AskedAgain {
@@ -105,13 +112,7 @@ impl Casework {
             .toolbox()
             .get(tool)
             .ok_or_else(|| Error::NoTool(tool.to_owned()))?;
-        let profile = if tool.query.starts_with(SIGNALS) {
-            let apart = tells_apart(tool);
-            let fitting = self.fitting(|profile| apart || !profile.has_both_latencies());
-            fitting.await?.into_iter().next()
-        } else {
-            None
-        };
+        let profile = self.profile_for(tool).await?;
         self.ask_through(tool, profile.as_ref(), window, values)
             .await
     }
@@ -148,7 +149,30 @@ impl Casework {
         window: Window,
         values: IndexMap<String, Value>,
     ) -> Result<Asked, Error> {
-        let mut query = tool.query.trim().to_owned();
+        let Resolved {
+            query,
+            notes,
+            p99_is,
+        } = self.resolved(tool, profile).await?;
+        let parameters = bind(tool, window, values)?;
+        let (query, parameters) = with_each(tool, query, parameters);
+        let mut asked = self.run(&tool.id, query, parameters, window).await?;
+        asked.notes = notes;
+        asked.p99_is = p99_is;
+        Ok(asked)
+    }
+
+    /// The tool's text as this store's engine and fields make it.
+    pub(super) async fn resolved(
+        &self,
+        tool: &Tool,
+        profile: Option<&Profile>,
+    ) -> Result<Resolved, Error> {
+        let has = |feature| self.telemetry().has(feature);
+        let text = tool
+            .text(&has)
+            .map_err(|lacks| Error::Parameter(format!("{}: it needs {}", tool.id, lacks.says())))?;
+        let mut query = text.query.trim().to_owned();
         let mut notes = Vec::new();
         let mut p99_is = None;
         if let Some(rest) = query.strip_prefix(SIGNALS) {
@@ -167,15 +191,26 @@ impl Casework {
             let fields = self.fields(index).await?;
             // Without any document there is nothing to read around: the engine says so.
             if !fields.is_empty() {
-                (query, notes) = with_optional(tool, &|name| fields.contains(name));
+                (query, notes) = with_optional(tool, &query, &|name| fields.contains(name));
             }
         }
-        let parameters = bind(tool, window, values)?;
-        let (query, parameters) = with_each(tool, query, parameters);
-        let mut asked = self.run(&tool.id, query, parameters, window).await?;
-        asked.notes = notes;
-        asked.p99_is = p99_is;
-        Ok(asked)
+        notes.extend(text.note.map(str::to_owned));
+        Ok(Resolved {
+            query,
+            notes,
+            p99_is,
+        })
+    }
+
+    /// The profile that the tool's first lines are read by; `None`: it has no such lines, or none
+    /// fits.
+    pub(super) async fn profile_for(&self, tool: &Tool) -> Result<Option<Profile>, Error> {
+        if !tool.query.starts_with(SIGNALS) {
+            return Ok(None);
+        }
+        let apart = tells_apart(tool);
+        let fitting = self.fitting(|profile| apart || !profile.has_both_latencies());
+        Ok(fitting.await?.into_iter().next())
     }
 
     /// Runs a query text of ours with checked parameters.

@@ -2,9 +2,12 @@
 
 use super::{OptionalField, Tool};
 
-/// The tool's query with lines for what is missing put after `FROM`, and notes that say so.
-pub(super) fn with_optional(tool: &Tool, has: &dyn Fn(&str) -> bool) -> (String, Vec<String>) {
-    let query = tool.query.trim();
+/// The query with lines for what is missing put after `FROM`, and notes that say so.
+pub(super) fn with_optional(
+    tool: &Tool,
+    query: &str,
+    has: &dyn Fn(&str) -> bool,
+) -> (String, Vec<String>) {
     let (mut lines, mut notes) = (String::new(), Vec::new());
     for field in &tool.optional {
         let OptionalField { name, cast, alias } = field;

@@ -1,5 +1,6 @@
 //! What casework promises: tools give the values worked out by hand, one failure is one incident.
 
+mod month;
 mod open;
 mod tools;
 mod world;

@@ -54,7 +54,7 @@ impl World {
             }
             documents.push(Document {
                 index: index.as_str().expect("a name").to_owned(),
-                operation: Operation::Index,
+                operation: Operation::Create,
                 id: None,
                 source,
             });

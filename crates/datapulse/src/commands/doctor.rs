@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use store::elastic::Change;
 use store::embedded::{Embedded, Health};
+use store::retention::Rule;
 use store::{Elastic, Telemetry};
 
 use crate::arguments::Output;
@@ -71,7 +72,7 @@ async fn checks(here: &Here) -> Vec<Check> {
         true => elasticsearch(here).await,
         false => folder(here).await,
     };
-    let mut found = vec![kept, server(here).await];
+    let mut found = vec![kept, server(here).await, retention(here).await];
     let runner = &here.configuration.runner;
     found.push(if runner.kind.is_empty() {
         Check {
@@ -200,6 +201,49 @@ fn kept(health: &Health) -> String {
     says
 }
 
+/// How long telemetry is kept, and what became of that the last time.
+async fn retention(here: &Here) -> Check {
+    let mut says: Vec<String> = here
+        .configuration
+        .retention
+        .rules()
+        .iter()
+        .map(rule)
+        .collect();
+    if !here.configuration.is_elasticsearch()
+        && let Ok(store) = Embedded::open_reading(&here.folder).await
+        && let Ok(Some(last)) = store.retention_said().await
+    {
+        says.push(format!("last looked at {last}"));
+    }
+    Check {
+        name: "retention",
+        state: match says.last() {
+            Some(last) if last.contains("nothing is deleted by it") => State::Note,
+            _ => State::Good,
+        },
+        says: says.join("; "),
+    }
+}
+
+fn rule(rule: &Rule) -> String {
+    let mut bounds = Vec::new();
+    if rule.days > 0 {
+        bounds.push(format!("{} days", rule.days));
+    }
+    if rule.max_bytes > 0 {
+        bounds.push(print::bytes(rule.max_bytes));
+    }
+    match bounds.is_empty() {
+        true => format!("{} is kept for ever", rule.pattern),
+        false => format!(
+            "{} is kept for {}",
+            rule.pattern,
+            bounds.join(" and up to ")
+        ),
+    }
+}
+
 async fn server(here: &Here) -> Check {
     let name = "server";
     let Ok(Some(server)) = here.find_server() else {
@@ -236,6 +280,7 @@ fn limits() -> Vec<(&'static str, u64)> {
         ("rows of one page of incidents", store::journal::MAX_PAGE as u64),
         ("documents of one batch", store::telemetry::MAX_BATCH as u64),
         ("indices", store::embedded::MAX_INDICES as u64),
+        ("rows of one page of store stats", store::care::MAX_STATS_PAGE as u64),
         ("fields of one index", store::embedded::MAX_FIELDS as u64),
         ("bytes of an answer of Elasticsearch, inflated", store::elastic::MAX_ANSWER_BYTES as u64),
         ("tries of a call to Elasticsearch", u64::from(store::elastic::MAX_ATTEMPTS)),
@@ -251,6 +296,10 @@ fn limits() -> Vec<(&'static str, u64)> {
         ("bytes of a runbook", resolver::library::MAX_RUNBOOK as u64),
         ("bytes of a request to the API", gateway::routes::MAX_BODY as u64),
         ("bytes of a _bulk request, inflated", gateway::intake::bulk::MAX_BODY as u64),
+        ("updates of one _bulk request", gateway::intake::bulk::MAX_UPDATES as u64),
+        ("bytes of a deployment's diff", integrations::deployments::MAX_DIFF as u64),
+        ("aliases", store::embedded::MAX_ALIASES as u64),
+        ("bytes of a Prometheus remote write request, inflated", gateway::intake::prometheus::MAX_BODY as u64),
         ("bytes of an OTLP request, inflated", gateway::intake::otlp::MAX_BODY as u64),
         ("requests with telemetry that are read at once", gateway::intake::MAX_AT_ONCE as u64),
         ("streams of events that are open at once", gateway::api::stream::MAX_STREAMS as u64),

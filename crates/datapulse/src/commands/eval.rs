@@ -26,6 +26,7 @@ use replay::{Options, Played};
 mod answer;
 mod cases;
 mod feed;
+mod feedback;
 mod logs;
 mod plain_csv;
 mod progress;
@@ -57,6 +58,7 @@ pub async fn run(here: &Here, command: Eval) -> Result<u8> {
             source::refuse_same(&dir, answers.as_deref())?;
             logs::run(here.output, &dir, answers.as_deref())
         }
+        Eval::Feedback => feedback::run(here).await,
     }
 }
 

@@ -8,6 +8,8 @@ use crate::client::encode;
 use crate::context::Context as Here;
 use crate::print;
 
+mod lessons;
+
 pub async fn run(here: &Here, command: Incident) -> Result<u8> {
     match command {
         Incident::List {
@@ -57,6 +59,23 @@ pub async fn run(here: &Here, command: Incident) -> Result<u8> {
                 );
             }
             Ok(if answer["holds"] == true { 0 } else { 3 })
+        }
+        Incident::Similar { id } => {
+            let path = format!("/incidents/{}/similar", encode(&id));
+            lessons::similar(here, &here.read(&path).await?)
+        }
+        Incident::Postmortem { id, out } => {
+            let path = format!("/incidents/{}/postmortem", encode(&id));
+            lessons::postmortem(here, &here.read(&path).await?, out.as_deref())
+        }
+        Incident::Feedback {
+            id,
+            answer,
+            cause,
+            note,
+        } => {
+            let body = lessons::feedback(here, &id, answer, cause, note).await?;
+            mark(here, &id, "feedback", "feedback recorded", &body).await
         }
         other => change(here, other).await,
     }

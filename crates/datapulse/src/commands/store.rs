@@ -1,53 +1,44 @@
-//! `datapulse store setup`: what a cluster needs before anything is stored in it.
+//! `datapulse store`: what an operator does with what is kept.
+
+mod backup;
+mod compact;
+mod setup;
+mod stats;
+mod verify;
 
 use anyhow::Result;
-use serde_json::{Value, json};
-use store::Elastic;
-use store::elastic::{Change, Step};
+pub use setup::tell;
 
-use crate::arguments::{Output, Store};
+use crate::arguments::Store;
 use crate::context::Context as Here;
-use crate::print;
-use crate::progress::during;
 use crate::refusal::wrong_use;
 
+/// Exit code of a check that says no.
+const SAYS_NO: u8 = 3;
+
 pub async fn run(here: &Here, command: Store) -> Result<u8> {
-    let Store::Setup { dry_run } = command;
-    let Some(address) = here.configuration.elasticsearch()? else {
-        return Err(wrong_use(
-            "an embedded store needs no setup; name Elasticsearch as [backends] store in datapulse.toml",
-        ));
-    };
-    // Nothing is stored here, so the folder stays free for a process that serves.
-    let store = Elastic::open_reading(address, &here.folder).await?;
-    let days = here.configuration.retention.telemetry_days;
-    let steps = during("setting up", store.set_up(days, dry_run)).await?;
-    if here.output == Output::Json {
-        let steps: Vec<Value> = steps
-            .iter()
-            .map(|step| json!({ "what": step.what, "change": word(step, dry_run) }))
-            .collect();
-        let server = store.server();
-        print::json(&json!({
-            "cluster": server.cluster_name,
-            "version": server.version,
-            "dry_run": dry_run,
-            "steps": steps,
-        }))?;
-        return Ok(0);
+    match command {
+        Store::Verify { deep } => verify::run(here, deep).await,
+        Store::Stats {
+            index,
+            sort,
+            offset,
+            limit,
+        } => stats::run(here, index, &sort, offset, limit).await,
+        Store::Compact { index } => compact::run(here, index).await,
+        Store::Backup { destination, link } => backup::make(here, &destination, link).await,
+        Store::Restore { backup } => backup::restore(here, &backup).await,
+        Store::Setup { dry_run } => setup::run(here, dry_run).await,
     }
-    for step in &steps {
-        println!("{:<13} {}", word(step, dry_run), print::plain(&step.what));
-    }
-    Ok(0)
 }
 
-fn word(step: &Step, dry_run: bool) -> &'static str {
-    match (step.change, dry_run) {
-        (Change::Unchanged, _) => "unchanged",
-        (Change::Made, false) => "made",
-        (Change::Made, true) => "would make",
-        (Change::Replaced, false) => "replaced",
-        (Change::Replaced, true) => "would replace",
+/// A cluster keeps its own copies.
+fn embedded_only(here: &Here, command: &str) -> Result<()> {
+    if here.configuration.is_elasticsearch() {
+        return Err(wrong_use(format!(
+            "store {command} is for the embedded store; [backends] store names Elasticsearch: use its snapshots \
+             (PUT _snapshot/REPOSITORY/NAME), which hold the journal too, and keep anchors-*.log of the data folder"
+        )));
     }
+    Ok(())
 }

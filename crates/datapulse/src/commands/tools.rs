@@ -11,10 +11,13 @@ use crate::context::Context as Here;
 use crate::print;
 use crate::refusal::wrong_use;
 
+mod register;
+
 pub async fn run(here: &Here, command: Tools) -> Result<u8> {
     let toolbox = Toolbox::embedded().map_err(anyhow::Error::msg)?;
     match command {
         Tools::List => list(here, &toolbox),
+        Tools::Register(asked) => register::run(here, &asked).await,
         Tools::Show { id } => {
             let tool = toolbox.get(&id).with_context(|| no_tool(&toolbox, &id))?;
             if here.output == Output::Json {

@@ -50,7 +50,7 @@ fn expected(access: Access, caller: &Caller) -> Option<StatusCode> {
         Access::Public => return None,
         Access::Known if caller.role.is_some() => return None,
         Access::Known => return Some(StatusCode::UNAUTHORIZED),
-        Access::Scope(scope) | Access::Person(scope) => scope,
+        Access::Scope(scope) | Access::Person(scope) | Access::Signed(scope) => scope,
     };
     let Some(role) = caller.role else {
         return Some(StatusCode::UNAUTHORIZED);

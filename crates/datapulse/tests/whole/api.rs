@@ -324,10 +324,11 @@ async fn readiness_says_when_sentinel_is_late() {
         .expect("opens");
     let start = Timestamp::parse("2001-01-10T13:00:00Z").expect("a time");
     let clock = casework::Clock::manual(start);
+    let store = std::sync::Arc::new(store);
     let casework = casework::Casework::new(
-        std::sync::Arc::new(store.clone()),
-        std::sync::Arc::new(store.clone()),
-        std::sync::Arc::new(store),
+        store.clone(),
+        store.clone(),
+        store.clone(),
         bus::Bus::memory(),
         clock.clone(),
         model::Policy::default(),
@@ -338,6 +339,7 @@ async fn readiness_says_when_sentinel_is_late() {
         hosts: Vec::new(),
         cors_origins: Vec::new(),
         audit: std::sync::Arc::new(|| Box::pin(async { Ok(Value::Null) })),
+        care: store,
         metrics: std::sync::Arc::new(String::new),
     };
     casework.pulse().start(start, 60_000);

@@ -167,12 +167,12 @@ fn documents_of_a_folder_that_cant_be_read() {
     let mut said = String::new();
     for (name, text) in [
         (
-            "metrics-a.ndjson",
+            "metrics-system.ndjson",
             "{\"@timestamp\":\"2001-01-10T13:00:00Z\",\"n\":1}\n{\"@timestamp\":\n",
         ),
-        ("metrics-a.ndjson", "{\"n\":1}\n"),
-        ("metrics-a.ndjson", "[1]\n"),
-        ("metrics-a.ndjson.gz", "not gzip"),
+        ("metrics-system.ndjson", "{\"n\":1}\n"),
+        ("metrics-system.ndjson", "[1]\n"),
+        ("metrics-system.ndjson.gz", "not gzip"),
         ("notes.txt", "no documents"),
     ] {
         let docs = place.path().join("docs");

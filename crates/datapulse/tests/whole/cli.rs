@@ -5,7 +5,7 @@ use crate::server::{Server, wait};
 use crate::{shows, story};
 
 /// Every command, and the groups' own commands.
-const HELP: [&[&str]; 16] = [
+const HELP: [&[&str]; 23] = [
     &[],
     &["demo"],
     &["serve"],
@@ -21,6 +21,13 @@ const HELP: [&[&str]; 16] = [
     &["eval", "logs"],
     &["eval", "series"],
     &["token"],
+    &["store"],
+    &["store", "verify"],
+    &["store", "stats"],
+    &["store", "compact"],
+    &["store", "backup"],
+    &["store", "restore"],
+    &["store", "setup"],
     &["completion"],
 ];
 

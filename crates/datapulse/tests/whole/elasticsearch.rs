@@ -83,5 +83,7 @@ fn logins_that_cannot_be_meant_so() {
     }
     place.write("datapulse.toml", "");
     said.push_str(&place.run(&["store", "setup"]).to_string());
+    let register = ["tools", "register", "--kibana", "http://localhost:5601"];
+    said.push_str(&place.run(&register).to_string());
     shows!("logins refused", said);
 }

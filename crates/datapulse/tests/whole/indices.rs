@@ -273,7 +273,7 @@ async fn templates_and_data_streams() {
         "{{\"create\":{{\"_index\":\"app-web\",\"_id\":\"a\"}}}}\n{{\"@timestamp\":\"{at}\",\"code\":1,\"word\":\"x\"}}\n\
          {{\"index\":{{\"_index\":\"app-web\",\"_id\":\"b\"}}}}\n{{\"@timestamp\":\"{at}\"}}\n\
          {{\"create\":{{\"_index\":\"app-web\"}}}}\n{{\"code\":3}}\n\
-         {{\"index\":{{\"_index\":\"logs-web\",\"_id\":\"c\"}}}}\n{{\"@timestamp\":\"{at}\"}}\n"
+         {{\"index\":{{\"_index\":\"logs-web-eu\",\"_id\":\"c\"}}}}\n{{\"@timestamp\":\"{at}\"}}\n"
     );
     let stored = server.bulk(&body).await;
     shows!("data stream items", stored.to_string());

@@ -23,7 +23,7 @@ fn attribute(key: &str, value: &str) -> Value {
     json!({ "key": key, "value": { "stringValue": value } })
 }
 
-fn resource(more: &[(&str, &str)]) -> Value {
+pub fn resource(more: &[(&str, &str)]) -> Value {
     let mut attributes = vec![attribute("service.name", "cart")];
     attributes.extend(more.iter().map(|(key, value)| attribute(key, value)));
     json!({ "attributes": attributes })
@@ -34,14 +34,14 @@ const NANOS: &str = "1768050000000001000";
 const TRACE: &str = "5b8efff798038103d269b633813fc60c";
 const SPAN: &str = "eee19b7ec3c1b174";
 
-fn logs(resource: Value) -> Value {
+pub fn logs(resource: Value) -> Value {
     json!({ "resourceLogs": [{ "resource": resource, "scopeLogs": [{ "logRecords": [{
         "timeUnixNano": NANOS, "severityNumber": 17, "body": { "stringValue": "no stock" },
         "traceId": TRACE, "spanId": SPAN, "attributes": [attribute("exception.type", "OutOfStock")],
     }] }] }] })
 }
 
-fn metrics(resource: Value) -> Value {
+pub fn metrics(resource: Value) -> Value {
     let point = |more: Value| {
         let mut point = json!({ "timeUnixNano": NANOS, "startTimeUnixNano": NANOS });
         point
@@ -59,20 +59,20 @@ fn metrics(resource: Value) -> Value {
     ] }] }] })
 }
 
-fn traces(resource: Value) -> Value {
+pub fn traces(resource: Value) -> Value {
     json!({ "resourceSpans": [{ "resource": resource, "scopeSpans": [{ "spans": [{
         "traceId": TRACE, "spanId": SPAN, "parentSpanId": "", "name": "GET /cart", "kind": 2,
         "startTimeUnixNano": NANOS, "endTimeUnixNano": "1768050000250001000", "status": { "code": 2 },
     }] }] }] })
 }
 
-fn protobuf<T: Message + DeserializeOwned>(body: &Value) -> Vec<u8> {
+pub fn protobuf<T: Message + DeserializeOwned>(body: &Value) -> Vec<u8> {
     serde_json::from_value::<T>(body.clone())
         .expect("is OTLP")
         .encode_to_vec()
 }
 
-fn zipped(body: &[u8]) -> Vec<u8> {
+pub fn zipped(body: &[u8]) -> Vec<u8> {
     let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
     zip.write_all(body).expect("is written");
     zip.finish().expect("is finished")
@@ -89,7 +89,7 @@ async fn send(server: &Server, path: &str, kind: &str, zip: bool, body: Vec<u8>)
     Answer::of(request.body(if zip { zipped(&body) } else { body })).await
 }
 
-async fn ask(server: &Server, query: &str) -> Value {
+pub async fn ask(server: &Server, query: &str) -> Value {
     let request = server
         .bare(Method::POST, "/_query")
         .bearer_auth(&server.token);
@@ -176,6 +176,89 @@ async fn cumulative_histograms_count_each_request_once() {
     let rows = ask(&server, "FROM metrics-system | STATS n = COUNT(*), sent = MAX(metrics.http.server.request.duration.count), requests = SUM(request_count), errors = SUM(error_count), ms = MAX(latency), p99 = ROUND(PERCENTILE(latency_values, 99))").await;
     // 54 fast and 6 slow ones, at 133, 200 … 400 and 467 ms: 0.41 of the way between the last two.
     assert_eq!(rows, json!([[3, 160.0, 60.0, 0.0, 250.0, 427.0]]));
+}
+
+async fn sent(server: &Server, metric: Value) {
+    let body = json!({ "resourceMetrics": [{ "resource": resource(&[]), "scopeMetrics": [{ "metrics": [metric] }] }] });
+    let body = protobuf::<ExportMetricsServiceRequest>(&body);
+    let answer = send(server, "/v1/metrics", PROTOBUF, false, body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer}");
+}
+
+/// Whatever the temporality, `_increase` says what came since; a process that began anew counts
+/// from nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn sums_tell_what_came_since() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let at = |s: u64| ((1_768_050_000 + s) * 1_000_000_000).to_string();
+    for (began, s, value) in [(0, 60, 100), (0, 120, 160), (130, 180, 7), (130, 240, 9)] {
+        let point = json!({ "startTimeUnixNano": at(began), "timeUnixNano": at(s), "asInt": value.to_string() });
+        let sum =
+            json!({ "isMonotonic": true, "aggregationTemporality": 2, "dataPoints": [point] });
+        sent(&server, json!({ "name": "jobs", "sum": sum })).await;
+    }
+    for value in [5.5, 6.5] {
+        let point =
+            json!({ "startTimeUnixNano": at(0), "timeUnixNano": at(60), "asDouble": value });
+        let sum =
+            json!({ "isMonotonic": true, "aggregationTemporality": 1, "dataPoints": [point] });
+        sent(&server, json!({ "name": "pages", "sum": sum })).await;
+    }
+    let point = json!({ "timeUnixNano": at(60), "asInt": "-3" });
+    let sum = json!({ "aggregationTemporality": 2, "dataPoints": [point] });
+    sent(&server, json!({ "name": "open", "sum": sum })).await;
+    let quantiles = [
+        json!({ "quantile": 0.5, "value": 2.0 }),
+        json!({ "quantile": 0.999, "value": 9.0 }),
+    ];
+    let point =
+        json!({ "timeUnixNano": at(60), "count": "4", "sum": 10.0, "quantileValues": quantiles });
+    sent(
+        &server,
+        json!({ "name": "old", "summary": { "dataPoints": [point] } }),
+    )
+    .await;
+    let query = "FROM metrics-system | STATS SUM(metrics.jobs_increase), MAX(metrics.jobs), SUM(metrics.pages_increase), MIN(metrics.open), MAX(metrics.old.p50), MAX(metrics.old.p99_9), MAX(metrics.old.count)";
+    assert_eq!(
+        ask(&server, query).await,
+        json!([[69.0, 160.0, 12.0, -3.0, 2.0, 9.0, 4.0]])
+    );
+}
+
+/// Scale 0: buckets (1, 2], (2, 4] and (4, 8] s; then coarser, at scale -1, (1, 4] and (4, 16].
+#[tokio::test(flavor = "multi_thread")]
+async fn percentiles_are_read_from_exponential_buckets() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let at = |s: u64| ((1_768_050_000 + s) * 1_000_000_000).to_string();
+    for (s, scale, counts) in [
+        (60, 0, vec!["10", "20", "30"]),
+        (120, -1, vec!["120", "31"]),
+    ] {
+        let count: u64 = counts
+            .iter()
+            .map(|n| n.parse::<u64>().expect("a number"))
+            .sum();
+        let point = json!({
+            "startTimeUnixNano": at(0), "timeUnixNano": at(s), "count": count.to_string(), "sum": count as f64 * 3.0,
+            "scale": scale, "zeroCount": "0", "positive": { "offset": 0, "bucketCounts": counts }, "min": 1.5, "max": 7.5,
+        });
+        let histogram = json!({ "aggregationTemporality": 2, "dataPoints": [point] });
+        sent(&server, json!({ "name": "http.server.request.duration", "unit": "s", "exponentialHistogram": histogram })).await;
+    }
+    let query = "FROM metrics-system | STATS requests = SUM(request_count), ms = MAX(latency), p50 = ROUND(PERCENTILE(latency_values, 50)), p100 = ROUND(PERCENTILE(latency_values, 100)), max = MAX(metrics.http.server.request.duration.max)";
+    // 91 came since: 90 between 1 and 4 s, one between 4 and 16 s, at the middle of its bucket.
+    let answer = ask(&server, query).await;
+    let row = answer[0].as_array().expect("a row");
+    assert_eq!(row[..2], [json!(91.0), json!(3_000.0)], "{answer}");
+    let p50 = row[2].as_f64().expect("a percentile");
+    assert!((2_400.0..2_600.0).contains(&p50), "{answer}");
+    assert!(
+        row[3].as_f64().is_some_and(|p100| p100 > 4_000.0),
+        "{answer}"
+    );
+    assert_eq!(row[4], 7.5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -304,7 +387,7 @@ async fn bulk_says_of_each_item_what_became_of_it() {
         r#"{"@timestamp":"2026-01-10T13:00:00Z","n":"many"}"#,
         r#"{"create":{"_index":"logs-application","_id":"a"}}"#,
         r#"{"@timestamp":"2026-01-10T13:00:00Z","message":"again"}"#,
-        r#"{"index":{"_index":"metrics-x","_id":"e"}}"#,
+        r#"{"index":{"_index":"metrics-system","_id":"e"}}"#,
         r#"{"@timestamp":"2026-01-10T13:00:00Z","n":2}"#,
         r#"{"create":{"_index":"Logs Of Mine"}}"#,
         r#"{"@timestamp":"2026-01-10T13:00:00Z"}"#,
@@ -325,7 +408,9 @@ async fn bulk_says_of_each_item_what_became_of_it() {
             "/_bulk?filter_path=errors,items.*.error.type&refresh=wait_for",
         )
         .bearer_auth(&server.token);
-    let few = Answer::of(few.body("{\"create\":{\"_index\":\"logs-x\"}}\n\n{\"n\":1}\n\n")).await;
+    let few =
+        Answer::of(few.body("{\"create\":{\"_index\":\"logs-application\"}}\n\n{\"n\":\"x\"}\n\n"))
+            .await;
     let kind = json!({ "create": { "error": { "type": "document_parsing_exception" } } });
     assert_eq!(few.body, json!({ "errors": true, "items": [kind] }));
     let again = server.bulk(&body).await;
@@ -357,6 +442,8 @@ async fn a_bulk_request_that_cant_be_read() {
         "nonsense\n",
         "{\"create\":{}}\n{}\n",
         "{\"delete\":{\"_index\":\"a\"}}\n",
+        "{\"index\":{\"_index\":\"a\",\"_type\":\"_doc\"}}\n{}\n",
+        "{\"index\":{\"_index\":\"a\"}}\n{}",
         "{\"create\":{\"_index\":\"a\"}}\n",
         "{}\n{}\n",
     ] {

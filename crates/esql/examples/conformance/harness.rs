@@ -1,19 +1,26 @@
 //! Recorded cases, and what our engine says to them.
 
 #[path = "harness/cases.rs"]
-mod cases;
+pub mod cases;
 #[path = "harness/compare.rs"]
-mod compare;
+pub mod compare;
 #[path = "harness/data.rs"]
-mod data;
+pub mod data;
+#[path = "harness/server.rs"]
+pub mod server;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
-use cases::Case;
-use data::DataSets;
+use futures::FutureExt;
+
+use cases::{Case, Reply};
+use data::{DataSets, IndexData};
+use serde_json::Value;
+use server::Server;
 
 /// Rows of a failure's text that the report shows.
 const SHOWN_CHARS: usize = 400;
@@ -93,9 +100,55 @@ impl Outcome {
     }
 }
 
-/// Runs all cases of the files over the data sets of a folder.
-pub fn run(files: &[PathBuf], data: &Path, only: Option<&str>) -> Result<Outcome, Box<dyn Error>> {
-    let sets = DataSets::load(data)?;
+/// Who answers.
+pub enum Engine {
+    /// The engine in this process.
+    Here(DataSets),
+    There(Server),
+}
+
+impl Engine {
+    /// Over the data sets of a folder, on a server where there is one; with the names of indices
+    /// that are somebody else's there.
+    pub async fn over(
+        data: &[IndexData],
+        server: Option<&str>,
+    ) -> Result<(Self, Vec<String>), Box<dyn Error>> {
+        match server {
+            None => Ok((Self::Here(DataSets::new(data)?), Vec::new())),
+            Some(url) => {
+                let server = Server::new(url)?;
+                let others = server.load(data).await?;
+                Ok((Self::There(server), others))
+            }
+        }
+    }
+
+    pub async fn ask(
+        &self,
+        request: &Value,
+        drop_null_columns: bool,
+    ) -> Result<Reply, Box<dyn Error>> {
+        match self {
+            Self::Here(sets) => {
+                let asked = AssertUnwindSafe(cases::ask(request, drop_null_columns, sets));
+                Ok(asked
+                    .catch_unwind()
+                    .await
+                    .unwrap_or_else(|_| Reply::panicked()))
+            }
+            Self::There(server) => server.ask(request, drop_null_columns).await,
+        }
+    }
+}
+
+/// Runs all cases of the files over the data sets of a folder, here or on a server.
+pub fn run(
+    files: &[PathBuf],
+    data: &Path,
+    only: Option<&str>,
+    server: Option<&str>,
+) -> Result<Outcome, Box<dyn Error>> {
     let mut all: Vec<Case> = Vec::new();
     for file in files {
         let cases = cases::read(file)?;
@@ -114,13 +167,18 @@ pub fn run(files: &[PathBuf], data: &Path, only: Option<&str>) -> Result<Outcome
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    let (engine, others) = runtime.block_on(Engine::over(&data::read(data)?, server))?;
+    for name in &others {
+        eprintln!("skipped: what asks {name}, which is another index on this server");
+    }
     let mut outcome = Outcome::default();
-    for case in all {
+    for mut case in all {
+        case.skip |= others.iter().any(|name| case.query.contains(name.as_str()));
         if only.is_some_and(|only| !case.name.contains(only)) {
             continue;
         }
-        let answer = runtime.block_on(case.ask(&sets));
-        outcome.record(&case, compare::verdict(&case, &answer));
+        let reply = runtime.block_on(engine.ask(&case.request, case.flag("drop_null_columns")))?;
+        outcome.record(&case, compare::verdict(&case, &reply));
     }
     Ok(outcome)
 }

@@ -40,7 +40,8 @@ impl Values {
             return quantile(&mut self.single, share);
         }
         let single = std::mem::take(&mut self.single);
-        self.weighted.extend(single.into_iter().map(|value| (value, 1.0)));
+        self.weighted
+            .extend(single.into_iter().map(|value| (value, 1.0)));
         weighted_quantile(&mut self.weighted, share)
     }
 
@@ -49,7 +50,9 @@ impl Values {
         let weighted = self.weighted.iter();
         Self {
             single: self.single.iter().map(|value| change(*value)).collect(),
-            weighted: weighted.map(|(value, many)| (change(*value), *many)).collect(),
+            weighted: weighted
+                .map(|(value, many)| (change(*value), *many))
+                .collect(),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, new_null_array};
 use arrow::array::BooleanArray;
+use arrow::array::{ArrayRef, Float64Array, Int64Array, new_null_array};
 use datafusion::common::Result;
 
 use super::distribution;
@@ -50,7 +50,13 @@ pub fn states(kind: Kind, rows: &[i64], known: &Known) -> Option<Result<Vec<Arra
             };
             let zeros = || part(|_| 0.0);
             let counts = Arc::new(Int64Array::from(known.counts.clone()));
-            Ok(vec![part(|sum| sum.0), part(|sum| sum.1), zeros(), zeros(), counts])
+            Ok(vec![
+                part(|sum| sum.0),
+                part(|sum| sum.1),
+                zeros(),
+                zeros(),
+                counts,
+            ])
         }
         (Kind::Distribution(_), _) => {
             distribution::state_of(known.weighted.as_ref()?.iter().cloned())

@@ -7,6 +7,10 @@ use crate::functions::Argument;
 pub type Resolved = Result<DataType, String>;
 
 const NUMERIC: &str = "numeric except unsigned_long or counter types";
+/// What sums and means take besides.
+const SUMMED: &str = "aggregate_metric_double or numeric except unsigned_long or counter types";
+/// What `TOP` takes.
+const TOPPED: &str = "boolean, date, ip, string or numeric except unsigned_long or counter types";
 
 fn wrong(text: &str, position: &str, wanted: &str, found: &Argument) -> String {
     format!(
@@ -45,25 +49,30 @@ pub fn count_distinct(text: &str, arguments: &[Argument]) -> Resolved {
         let wanted = "any exact type except unsigned_long, _source, or counter types";
         return Err(wrong(text, position, wanted, argument));
     }
-    if let Some(precision) = arguments.get(1)
-        && !precision.data_type.is_whole_number()
-    {
-        let wanted = "whole number except unsigned_long or counter types";
-        return Err(wrong(text, "second ", wanted, precision));
+    if let Some(precision) = arguments.get(1) {
+        let found = precision.data_type;
+        if !found.is_whole_number() && found != DataType::UnsignedLong && found != DataType::Null {
+            return Err(wrong(text, "second ", "integer", precision));
+        }
+        must_be_constant(text, "second", precision)?;
     }
     Ok(DataType::Long)
 }
 
 pub fn mean(text: &str, arguments: &[Argument]) -> Resolved {
-    let argument = first(text, arguments)?;
-    if !is_number(argument.data_type) {
-        return Err(wrong(text, "", NUMERIC, argument));
-    }
-    Ok(DataType::Double)
+    of_number(text, arguments, SUMMED)
 }
 
 pub fn spread_of_one(text: &str, arguments: &[Argument]) -> Resolved {
-    mean(text, arguments)
+    of_number(text, arguments, NUMERIC)
+}
+
+fn of_number(text: &str, arguments: &[Argument], wanted: &str) -> Resolved {
+    let argument = first(text, arguments)?;
+    if !is_number(argument.data_type) {
+        return Err(wrong(text, "", wanted, argument));
+    }
+    Ok(DataType::Double)
 }
 
 pub fn sum(text: &str, arguments: &[Argument]) -> Resolved {
@@ -71,7 +80,7 @@ pub fn sum(text: &str, arguments: &[Argument]) -> Resolved {
     match argument.data_type {
         DataType::Double => Ok(DataType::Double),
         found if is_number(found) => Ok(DataType::Long),
-        _ => Err(wrong(text, "", NUMERIC, argument)),
+        _ => Err(wrong(text, "", SUMMED, argument)),
     }
 }
 
@@ -79,6 +88,8 @@ pub fn extreme(text: &str, arguments: &[Argument]) -> Resolved {
     let argument = first(text, arguments)?;
     match argument.data_type {
         DataType::UnsignedLong
+        | DataType::DatePeriod
+        | DataType::TimeDuration
         | DataType::Source
         | DataType::DenseVector
         | DataType::GeoPoint
@@ -115,6 +126,12 @@ pub fn percentile(text: &str, arguments: &[Argument]) -> Resolved {
         ));
     }
     must_be_constant(text, "second", share)?;
+    if share.constant.as_ref().and_then(number).is_none() {
+        return Err(format!(
+            "second argument of [{text}] must be one number, received [{}]",
+            share.text
+        ));
+    }
     Ok(DataType::Double)
 }
 
@@ -153,11 +170,28 @@ pub fn top(text: &str, arguments: &[Argument]) -> Resolved {
     let [_, limit, order, ..] = arguments else {
         return Err(format!("[{text}] needs three arguments"));
     };
+    let topped = argument.data_type;
+    let fits = is_number(topped)
+        || topped.is_string()
+        || matches!(topped, DataType::Boolean | DataType::Date | DataType::Ip);
+    if !fits {
+        return Err(wrong(text, "first ", TOPPED, argument));
+    }
+    for (argument, position) in [(limit, "second"), (order, "third")] {
+        must_be_constant(text, position, argument)?;
+        if argument.data_type == DataType::Null {
+            return Err(format!(
+                "{position} argument of [{text}] cannot be null, received [{}]",
+                argument.text
+            ));
+        }
+    }
     if !limit.data_type.is_whole_number() {
         return Err(wrong(text, "second ", "integer", limit));
     }
-    must_be_constant(text, "second", limit)?;
-    must_be_constant(text, "third", order)?;
+    if !order.data_type.is_string() {
+        return Err(wrong(text, "third ", "string", order));
+    }
     positive_limit(text, limit)?;
     let given = order.constant.as_ref().and_then(string).unwrap_or_default();
     if !["asc", "desc"].contains(&given.to_lowercase().as_str()) {
@@ -174,7 +208,7 @@ pub fn values(text: &str, arguments: &[Argument]) -> Resolved {
         argument.data_type,
         DataType::UnsignedLong | DataType::Source
     ) {
-        let wanted = "any type except unsigned_long and spatial types";
+        let wanted = "any type except unsigned_long";
         return Err(wrong(text, "", wanted, argument));
     }
     Ok(exact(argument.data_type))
@@ -189,6 +223,15 @@ pub fn weighted(text: &str, arguments: &[Argument]) -> Resolved {
         if !is_number(argument.data_type) {
             return Err(wrong(text, position, NUMERIC, argument));
         }
+    }
+    if let Some(weight) = arguments.get(1)
+        && (weight.data_type == DataType::Null
+            || weight.constant.as_ref().and_then(number) == Some(0.0))
+    {
+        return Err(format!(
+            "SECOND argument of [{text}] cannot be null or 0, received [{}]",
+            weight.text
+        ));
     }
     Ok(DataType::Double)
 }

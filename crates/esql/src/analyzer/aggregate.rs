@@ -300,9 +300,17 @@ impl Analyzer<'_> {
             Ok(data_type) => data_type,
             Err(message) => return self.problem(span, message),
         };
+        let constant = |argument: &Expr| argument.constant().is_some();
+        let (function, resolved) = match (function.name, resolved.as_slice()) {
+            // Where value or weight is the same for all rows there is nothing to weigh.
+            ("WEIGHTED_AVG", [value, weight]) if constant(value) || constant(weight) => {
+                ("AVG", vec![value.clone()])
+            }
+            (name, _) => (name, resolved),
+        };
         Ok(AggregateCall {
             name: text.to_owned(),
-            function: function.name,
+            function,
             arguments: resolved,
             filter: None,
             data_type,

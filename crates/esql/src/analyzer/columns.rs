@@ -24,23 +24,24 @@ impl Analyzer<'_> {
         if let Some(found) = self.attribute(&name.text) {
             return Ok(found.clone());
         }
-        let names = self.scope.iter().map(|attribute| attribute.name.as_str());
-        let text = format!(
-            "Unknown column [{}]{}",
-            name.text,
-            hint(&similar(&name.text, names))
-        );
+        let text = self.unknown(&name.text);
         self.problem(name.span, text)
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let known = self.scope.iter().filter(|attribute| {
+            let field = attribute.field.as_deref();
+            let loaded = field.is_none_or(|f| f != attribute.name || self.loaded.has(f));
+            loaded && !self.fresh.contains(&attribute.name)
+        });
+        let names = known.map(|attribute| attribute.name.as_str());
+        format!("Unknown column [{name}]{}", hint(&similar(name, names)))
     }
 
     /// All columns that a name or pattern means, in the scope's order.
     fn matching(&mut self, pattern: &NamePattern) -> Result<Vec<String>, Unresolved> {
         if !pattern.is_wildcard() {
-            // Elasticsearch suggests nothing in `KEEP` and `DROP`.
-            return match self.attribute(&pattern.text) {
-                Some(found) => Ok(vec![found.name.clone()]),
-                None => self.problem(pattern.span, format!("Unknown column [{}]", pattern.text)),
-            };
+            return self.known(pattern).map(|found| vec![found.name]);
         }
         let found: Vec<String> = self
             .scope
@@ -57,7 +58,12 @@ impl Analyzer<'_> {
 
     pub(super) fn keep(&mut self, patterns: &[NamePattern]) -> Result<(), Unresolved> {
         let mut kept: IndexMap<String, u8> = IndexMap::new();
-        for pattern in patterns {
+        for (at, pattern) in patterns.iter().enumerate() {
+            // Of several the last one counts, also where it isn't known.
+            let again = |later: &NamePattern| later.text == pattern.text;
+            if !pattern.is_wildcard() && patterns[at + 1..].iter().any(again) {
+                continue;
+            }
             let closeness = match pattern {
                 star if star.text == "*" && star.is_wildcard() => BY_STAR,
                 wild if wild.is_wildcard() => BY_PATTERN,
@@ -105,8 +111,7 @@ impl Analyzer<'_> {
                 continue;
             }
             let Some(at) = names.iter().position(|(_, now)| now == old) else {
-                let known = self.scope.iter().map(|attribute| attribute.name.as_str());
-                let text = format!("Unknown column [{old}]{}", hint(&similar(old, known)));
+                let text = self.unknown(old);
                 let _ = self.problem::<()>(rename.old.span, text);
                 continue;
             };

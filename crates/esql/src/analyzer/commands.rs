@@ -4,7 +4,8 @@ use super::{Analyzer, OpenSort, Unresolved};
 use crate::ast::{self, Alias, Command, CommandKind, Expr as Syntax, ExprKind};
 use crate::datatype::DataType;
 use crate::error::{Error, Problem};
-use crate::plan::{Attribute, Expr, Named, SortKey, Step};
+use crate::functions;
+use crate::plan::{self, Attribute, Expr, Named, SortKey, Step};
 
 /// What `SHOW INFO` says of us.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -12,6 +13,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 impl Analyzer<'_> {
     pub(super) fn command(&mut self, command: &Command) -> Result<(), Unresolved> {
         self.command_span = command.span;
+        self.fresh.clear();
         self.watch_sort(command);
         match &command.kind {
             CommandKind::From(from) => self.from(from, command.span),
@@ -20,7 +22,7 @@ impl Analyzer<'_> {
             CommandKind::Where(condition) => {
                 let condition = self.condition(condition)?;
                 let condition = self.pushed(condition);
-                self.steps.push(Step::Filter(condition));
+                self.filter(condition);
                 Ok(())
             }
             CommandKind::Eval(fields) => self.eval(fields),
@@ -39,7 +41,7 @@ impl Analyzer<'_> {
             CommandKind::Enrich(_) => self.cannot("ENRICH", command),
             CommandKind::ChangePoint(change) => self.change_point(change, command.span),
             CommandKind::Fork(branches) => self.fork(branches, command.span),
-            CommandKind::Fuse(_) => self.cannot("FUSE", command),
+            CommandKind::Fuse(fuse) => self.fuse(fuse, command.span),
             CommandKind::Unsupported { name } => self.cannot(&name.to_uppercase(), command),
         }?;
         self.raise_barrier(command);
@@ -85,7 +87,8 @@ impl Analyzer<'_> {
                 self.open_sort = OpenSort::default();
             }
             CommandKind::MvExpand(_) | CommandKind::LookupJoin(_) => {
-                self.open_sort.multiplied = true;
+                // The one row of ROW needs no sorting.
+                self.open_sort.multiplied = !matches!(self.steps.first(), Some(Step::Row(_)));
             }
             CommandKind::Where(_) if self.open_sort.multiplied => {
                 if let Some(problem) = self.open_sort.sort.take() {
@@ -93,6 +96,26 @@ impl Analyzer<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Filters that follow each other are one.
+    fn filter(&mut self, condition: Expr) {
+        let Some(Step::Filter(before)) = self.steps.last_mut() else {
+            self.steps.push(Step::Filter(condition));
+            return;
+        };
+        if let Some(function) = functions::lookup("and") {
+            let like = condition.clone();
+            *before = Expr {
+                kind: plan::ExprKind::Call {
+                    name: "and".to_owned(),
+                    function,
+                    arguments: vec![before.clone(), condition],
+                },
+                data_type: DataType::Boolean,
+                ..like
+            };
         }
     }
 
@@ -180,6 +203,7 @@ impl Analyzer<'_> {
             }
             let attribute = self.eval_attribute(&column);
             self.add(attribute);
+            self.fresh.push(column.name.clone());
             self.remember(&column.name, &column.value);
             together.push(column);
         }

@@ -1,10 +1,12 @@
 //! Calls: which function is meant, what its arguments become, and constants worked out at once.
 
+use super::lazy::{LAZY, reached};
 use super::similar::{hint, similar};
+use super::walk::each_expression;
 use super::{Analyzer, Unresolved, constant};
 use crate::ast::{self, Identifier, Span};
 use crate::datatype::DataType;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::functions::{self, Argument, Call, Function};
 use crate::plan::{Expr, ExprKind};
 use crate::warning::Warnings;
@@ -13,11 +15,12 @@ use crate::{aggregates, full_text};
 /// Functions whose arguments only have to be of one type: strings stand for nothing else there.
 const TAKE_ANY_TYPE: [&str; 4] = ["mv_append", "neg", "not", "is_null"];
 
-/// Functions that don't work out every argument for every row.
-const LAZY: [&str; 2] = ["case", "coalesce"];
-
 /// Functions that turn numbers of several types into the widest of them.
 const MIX_NUMBERS: [&str; 4] = ["case", "coalesce", "greatest", "least"];
+
+/// Functions that read `@timestamp` without being given it.
+const OVER_TIME: [&str; 1] = ["tbucket"];
+const TIMESTAMP: &str = "@timestamp";
 
 /// Operators between a date and a string: the string is a span of time.
 const ARITHMETIC: [&str; 5] = ["+", "-", "*", "/", "%"];
@@ -50,6 +53,8 @@ impl Analyzer<'_> {
             return Ok(self.typed(span, aggregate.data_type, ExprKind::Constant(null)));
         }
         if functions::lookup(&lower).is_none() {
+            // What is wrong inside of it is said first, and alone.
+            self.all(&views)?;
             return self.unknown_function(name, &lower, span);
         }
         if lower.starts_with("to_") && arguments.len() == 1 {
@@ -63,8 +68,30 @@ impl Analyzer<'_> {
         let arguments = self.all(&views);
         self.lazy -= usize::from(lazy);
         self.leave_grouping(before);
-        let arguments = arguments?;
+        let mut arguments = arguments?;
+        let is_constant = |argument: &Expr| argument.is_constant_tree();
+        if lazy && !arguments.iter().all(is_constant) {
+            // Elasticsearch works out constants within a call that isn't one.
+            for at in reached(&lower, &arguments) {
+                self.settle(&mut arguments[at]);
+            }
+        }
+        if OVER_TIME.contains(&lower.as_str()) {
+            arguments.push(self.timestamp_of(span)?);
+        }
         self.invoke(&lower, arguments, span)
+    }
+
+    /// The `@timestamp` that a function takes without being given it.
+    fn timestamp_of(&mut self, span: Span) -> Result<Expr, Unresolved> {
+        if let Some(found) = self.attribute(TIMESTAMP) {
+            return Ok(Expr::column(&found.name, found.data_type));
+        }
+        let message = format!(
+            "[{}] requires a [{TIMESTAMP}] field of type date or date_nanos to be present when run, but it was not present",
+            self.text(span)
+        );
+        self.problem(span, message)
     }
 
     /// `TO_IP` reads leading zeros as its option says: each way is a function of its own.
@@ -121,7 +148,13 @@ impl Analyzer<'_> {
         match function.resolve(text, &described(&arguments)) {
             Ok(data_type) => {
                 if let Some(refusal) = function.refuse(text, &self.with_known(&arguments)) {
-                    return Err(refusal.into());
+                    self.refused(refusal, &arguments, span);
+                    let kind = ExprKind::Call {
+                        name: name.to_owned(),
+                        function,
+                        arguments,
+                    };
+                    return Ok(self.typed(span, data_type, kind));
                 }
                 Ok(self.folded(name, function, arguments, data_type, span))
             }
@@ -130,13 +163,31 @@ impl Analyzer<'_> {
             }
             Err(message) => {
                 // What has to be a constant is complained about where it stands.
-                let culprit = arguments
-                    .iter()
-                    .find(|argument| message.ends_with(&not_constant(&argument.text)));
+                let culprit = arguments.iter().find(|argument| {
+                    name != "round_to" && message.ends_with(&not_constant(&argument.text))
+                });
                 let span = culprit.map_or(span, |argument| argument.span);
                 self.problem(span, message)
             }
         }
+    }
+
+    /// Elasticsearch finds it when it works out constants, and a wrong order of `MV_SORT` over
+    /// other values in its last check of the plan.
+    fn refused(&mut self, refusal: Error, arguments: &[Expr], span: Span) {
+        let foldable = arguments
+            .iter()
+            .all(|argument| self.known_value(argument).is_some());
+        let refusal = match refusal {
+            Error::IllegalArgument(message)
+                if message.starts_with("Invalid order value") && !foldable =>
+            {
+                let span = arguments.get(1).map_or(span, |order| order.span);
+                Error::Verification(vec![Problem { span, message }])
+            }
+            other => other,
+        };
+        self.refusal.get_or_insert(refusal);
     }
 
     /// A field with several types under a conversion: each type has to be convertible.
@@ -199,14 +250,9 @@ impl Analyzer<'_> {
             return Ok(());
         }
         if ARITHMETIC.contains(&name) {
-            if arguments
-                .iter()
-                .any(|argument| argument.data_type.is_date())
-            {
-                for argument in arguments.iter_mut() {
-                    self.replace_with_span(argument)?;
-                }
-            }
+            return self.stand_beside(arguments);
+        }
+        if matches!(name, "and" | "or") {
             return Ok(());
         }
         if MIX_NUMBERS.contains(&name) {
@@ -248,19 +294,52 @@ impl Analyzer<'_> {
         Ok(())
     }
 
-    /// All numbers among the values as the widest of their types.
+    /// A string beside a date, a span, an address, a version or a boolean in arithmetic.
+    fn stand_beside(&mut self, arguments: &mut [Expr]) -> Result<(), Unresolved> {
+        let types: Vec<DataType> = arguments
+            .iter()
+            .map(|argument| argument.data_type)
+            .collect();
+        for (at, argument) in arguments.iter_mut().enumerate() {
+            let other = types.get(1 - at.min(1)).copied().unwrap_or(DataType::Null);
+            if other.is_date() {
+                self.replace_with_span(argument)?;
+            }
+            let to = match other {
+                DataType::DatePeriod | DataType::TimeDuration => DataType::Date,
+                DataType::Boolean => {
+                    if is_string_constant(argument) {
+                        argument.data_type = DataType::Boolean;
+                    }
+                    continue;
+                }
+                other => other,
+            };
+            if stands_for(to) && argument.data_type.is_string() {
+                self.replace(argument, to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers among the values as the first of their types, where that is the widest.
     fn widen(&mut self, name: &str, arguments: &mut [Expr]) -> Result<(), Unresolved> {
         let count = arguments.len();
         let is_value = |index: usize| name != "case" || index % 2 == 1 || index + 1 == count;
-        let widest = arguments
+        let numbers: Vec<DataType> = arguments
             .iter()
             .enumerate()
             .filter(|(index, argument)| is_value(*index) && argument.data_type.is_numeric())
             .map(|(_, argument)| argument.data_type)
-            .max_by_key(|data_type| (*data_type == DataType::Double, *data_type));
-        let Some(to) = widest.filter(|widest| *widest != DataType::UnsignedLong) else {
+            .collect();
+        let Some(to) = numbers.first().copied() else {
             return Ok(());
         };
+        let width = |number: &DataType| (*number == DataType::Double, *number);
+        let narrows = numbers.iter().any(|number| width(number) > width(&to));
+        if narrows || numbers.contains(&DataType::UnsignedLong) {
+            return Ok(());
+        }
         let Some(conversion) = constant::conversion(to) else {
             return Ok(());
         };
@@ -358,6 +437,17 @@ impl Analyzer<'_> {
         let Some(constants) = constants else {
             return unfolded(arguments);
         };
+        let several = |column: &functions::Column| {
+            let list = column
+                .values
+                .as_any()
+                .downcast_ref::<arrow::array::ListArray>();
+            list.is_some_and(|list| list.value_length(0) > 1)
+        };
+        if name == "case" && constants.iter().step_by(2).any(several) {
+            // A condition with several values warns in its own name.
+            return unfolded(arguments);
+        }
         // Elasticsearch folds a list with a null in it to null, whatever else is in it.
         let null_in_list = name == "in"
             && constants
@@ -387,6 +477,46 @@ impl Analyzer<'_> {
         }
         self.typed(span, data_type, ExprKind::Constant(column))
     }
+}
+
+/// Complains about the first call with a wrong number of arguments: Elasticsearch does so before it
+/// looks at anything else.
+pub(super) fn counted(query: &ast::Query, text: &str) -> Result<(), Error> {
+    let mut found = None;
+    each_expression(query, &mut |expression| {
+        let ast::ExprKind::Call {
+            name, arguments, ..
+        } = &expression.kind
+        else {
+            return;
+        };
+        let (lower, span) = (name.text.to_lowercase(), expression.span);
+        let message = match (aggregates::find(&lower), functions::lookup(&lower)) {
+            (Some(aggregate), _) => {
+                let wanted = aggregate.arguments;
+                let fits = (wanted.least..=wanted.most).contains(&arguments.len());
+                (!fits).then(|| format!("error building [{lower}]: expects {}", wanted.words))
+            }
+            (None, Some(function)) => {
+                let nothing = Argument {
+                    text: String::new(),
+                    span,
+                    data_type: DataType::Null,
+                    constant: None,
+                };
+                let given = arguments.len() + usize::from(OVER_TIME.contains(&lower.as_str()));
+                let resolved = function.resolve(span.text(text), &vec![nothing; given]);
+                resolved
+                    .err()
+                    .filter(|message| message.starts_with("error building ["))
+            }
+            (None, None) => None,
+        };
+        if let Some(message) = message {
+            found.get_or_insert(Error::Parsing { span, message });
+        }
+    });
+    found.map_or(Ok(()), Err)
 }
 
 fn not_constant(text: &str) -> String {

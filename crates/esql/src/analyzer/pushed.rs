@@ -8,7 +8,7 @@ use arrow::datatypes::Float64Type;
 use super::Analyzer;
 use crate::datatype::DataType;
 use crate::functions::{self, Column};
-use crate::plan::{Expr, ExprKind};
+use crate::plan::{Expr, ExprKind, Step};
 
 /// Conditions on a field and constants that Lucene has a query for.
 const PUSHED: [&str; 12] = [
@@ -30,7 +30,8 @@ impl Analyzer<'_> {
     /// The condition with what Lucene can answer marked as such.
     pub(super) fn pushed(&self, condition: Expr) -> Expr {
         // After a limit the rows are no longer Lucene's to choose.
-        if self.late_barrier.is_some() {
+        let expanded = |step: &Step| matches!(step, Step::MvExpand(_));
+        if self.late_barrier.is_some() || self.steps.iter().any(expanded) {
             return condition;
         }
         let condition = self.straightened(condition);
@@ -62,6 +63,23 @@ impl Analyzer<'_> {
         else {
             return condition;
         };
+        if name == "not"
+            && let [
+                Expr {
+                    kind:
+                        ExprKind::Call {
+                            name: inner,
+                            arguments,
+                            ..
+                        },
+                    ..
+                },
+            ] = arguments.as_slice()
+            && inner == "not"
+            && let [twice] = arguments.as_slice()
+        {
+            return self.straightened(twice.clone());
+        }
         if matches!(name.as_str(), "and" | "or" | "not") {
             let parts = arguments.iter().cloned();
             let parts = parts.map(|part| self.straightened(part)).collect();
@@ -116,8 +134,10 @@ impl Analyzer<'_> {
             ("not", [inner]) => {
                 let mut inner = inner.clone();
                 // Elasticsearch turns the comparison around and calls it by the whole text.
-                inner.span = condition.span;
-                inner.text = condition.text.clone();
+                if !matches!(&inner.kind, ExprKind::Call { name, .. } if name == "!=") {
+                    inner.span = condition.span;
+                    inner.text = condition.text.clone();
+                }
                 self.push(inner, !negated)
             }
             _ if self.is_pushed(name, arguments) => self.mark(&condition, negated),
@@ -235,15 +255,11 @@ fn mirrored(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The comparison that holds where this one doesn't.
+/// The comparison that holds where this one doesn't, of several values too.
 fn turned(name: &str) -> Option<&'static str> {
     Some(match name {
         "==" => "!=",
         "!=" => "==",
-        "<" => ">=",
-        "<=" => ">",
-        ">" => "<=",
-        ">=" => "<",
         _ => return None,
     })
 }

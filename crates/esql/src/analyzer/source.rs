@@ -88,6 +88,13 @@ fn exclusion_alone(pattern: &str) -> String {
 
 impl Analyzer<'_> {
     pub(super) fn from(&mut self, from: &ast::From, span: ast::Span) -> Result<(), Unresolved> {
+        if let Some(missing) = self.missing_beside(&from.patterns) {
+            return Err(Error::NotFound {
+                kind: "index_not_found_exception",
+                reason: format!("no such index [{missing}]"),
+            }
+            .into());
+        }
         let indices = match self.indices(&from.patterns) {
             Some(indices) if !indices.is_empty() => indices,
             _ => {
@@ -124,6 +131,20 @@ impl Analyzer<'_> {
             filter,
         }));
         Ok(())
+    }
+
+    /// A name that isn't found beside others that are.
+    fn missing_beside<'b>(&self, patterns: &'b [IndexPattern]) -> Option<&'b str> {
+        let found = |pattern: &IndexPattern| {
+            let found = self.outer.sources.found.get(&pattern.text);
+            found.is_some_and(|found| !found.is_empty())
+        };
+        let missing = patterns.iter().find(|pattern| {
+            let plain = !pattern.text.starts_with('-') && !pattern.text.contains('*');
+            plain && !found(pattern)
+        })?;
+        let others = patterns.iter().any(found);
+        others.then_some(missing.text.as_str())
     }
 
     /// `None` where a name, not a pattern, isn't found.

@@ -7,6 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type, UInt64Type};
 
 use super::arrays::{doubles, ints, longs, map, unsigned, zip};
+use super::comparison::alone;
 use super::entry::{Entry, Failures, Kernel};
 use super::signature::{Count, common_number, count, ordinal, wrong};
 use super::{Argument, Call, Column, datemath};
@@ -43,7 +44,7 @@ pub(super) static ENTRIES: [Entry; 6] = [
         name: "*",
         aliases: &[],
         summary: "Multiplies two numbers.",
-        resolve: numbers,
+        resolve: |text, arguments| numbers("*", text, arguments),
         kernel: Kernel::Single(|call, arguments, failures| {
             apply(Operator::Multiply, call, arguments, failures)
         }),
@@ -52,7 +53,7 @@ pub(super) static ENTRIES: [Entry; 6] = [
         name: "/",
         aliases: &[],
         summary: "Divides a number by another; whole numbers give whole numbers.",
-        resolve: numbers,
+        resolve: |text, arguments| numbers("/", text, arguments),
         kernel: Kernel::Single(|call, arguments, failures| {
             apply(Operator::Divide, call, arguments, failures)
         }),
@@ -61,7 +62,7 @@ pub(super) static ENTRIES: [Entry; 6] = [
         name: "%",
         aliases: &[],
         summary: "What is left of a number after division by another.",
-        resolve: numbers,
+        resolve: |text, arguments| numbers("%", text, arguments),
         kernel: Kernel::Single(|call, arguments, failures| {
             apply(Operator::Modulo, call, arguments, failures)
         }),
@@ -76,14 +77,14 @@ pub(super) static ENTRIES: [Entry; 6] = [
 ];
 
 /// Two numbers.
-fn numbers(text: &str, arguments: &[Argument]) -> Result<DataType, String> {
+fn numbers(symbol: &str, text: &str, arguments: &[Argument]) -> Result<DataType, String> {
     count(text, arguments, Count::Two)?;
     for (index, argument) in arguments.iter().enumerate() {
         if !argument.data_type.is_numeric() && argument.data_type != DataType::Null {
             return Err(wrong(ordinal(index), text, "numeric", argument));
         }
     }
-    alike(text, arguments)
+    alike(symbol, text, arguments)
 }
 
 /// Two numbers, a date and a span, or two spans of one kind.
@@ -98,19 +99,20 @@ fn dated(symbol: &str, text: &str, arguments: &[Argument]) -> Result<DataType, S
     }
     match datemath::resolve(symbol, arguments)? {
         Some(data_type) => Ok(data_type),
-        None => alike(text, arguments),
+        None => alike(symbol, text, arguments),
     }
 }
 
 /// `unsigned_long` goes with nothing but itself.
-fn alike(text: &str, arguments: &[Argument]) -> Result<DataType, String> {
+fn alike(symbol: &str, text: &str, arguments: &[Argument]) -> Result<DataType, String> {
     let (left, right) = (arguments[0].data_type, arguments[1].data_type);
-    let unsigned = |one: DataType, other: DataType| {
-        one == DataType::UnsignedLong && other != one && other != DataType::Null
-    };
-    if unsigned(left, right) || unsigned(right, left) {
+    let unsigned = DataType::UnsignedLong;
+    if (left == unsigned) != (right == unsigned) {
+        if left == DataType::Null || right == DataType::Null {
+            return Err(alone(text, left, right));
+        }
         return Err(format!(
-            "first argument of [{text}] is [{}] and second is [{}]. [unsigned_long] can only be operated on together with another [unsigned_long]",
+            "[{symbol}] has arguments with incompatible types [{}] and [{}]",
             left.message_name(),
             right.message_name()
         ));

@@ -130,15 +130,31 @@ fn resolve(
     if comparable(left, right) {
         return Ok(DataType::Boolean);
     }
+    if left == DataType::UnsignedLong || right == DataType::UnsignedLong {
+        return Err(alone(text, left, right));
+    }
+    Err(unlike(text, left, right))
+}
+
+fn unlike(text: &str, left: DataType, right: DataType) -> String {
     let group = if left.is_numeric() {
         "numeric"
     } else {
         left.message_name()
     };
-    Err(format!(
+    format!(
         "first argument of [{text}] is [{group}] so second argument must also be [{group}] but was [{}]",
         right.message_name()
-    ))
+    )
+}
+
+/// What is said of `unsigned_long` beside another type.
+pub(super) fn alone(text: &str, left: DataType, right: DataType) -> String {
+    format!(
+        "first argument of [{text}] is [{}] and second is [{}]. [unsigned_long] can only be operated on together with another [unsigned_long]",
+        left.message_name(),
+        right.message_name()
+    )
 }
 
 /// `unsigned_long` goes with nothing but itself.
@@ -266,6 +282,10 @@ fn resolve_in(text: &str, arguments: &[Argument]) -> Result<DataType, String> {
         if wanted == DataType::Null {
             wanted = found;
         } else if !comparable(no_text(wanted), no_text(found)) {
+            // A list of one value is a comparison.
+            if arguments.len() == 2 {
+                return Err(unlike(text, wanted, found));
+            }
             // The list's own values are counted, from one.
             let which = format!("{} ", counted(index));
             return Err(wrong(&which, text, wanted.message_name(), argument));

@@ -12,14 +12,16 @@ use arrow::array::{Array, ArrayRef, Int32Array, Int64Array};
 
 use super::arrays::{dated, longs, texts, to_longs};
 use super::entry::{Entry, Failures, Kernel};
-use super::signature::{ANY_DATE, Accept, Count, SPAN, STRING, check, constant, count, fixed};
+use super::signature::{
+    ANY_DATE, Accept, Count, SPAN, STRING, check, constant, count, fixed, wrong,
+};
 use super::{Argument, Call, Column};
 use crate::datatype::DataType::{self, Date, DateNanos, Integer, Keyword, Long};
 use crate::date::Moment;
 use crate::date::difference::Unit;
 use crate::date::truncate::Rounding;
 
-pub(super) static ENTRIES: [Entry; 9] = [
+pub(super) static ENTRIES: [Entry; 10] = [
     Entry {
         name: "DATE_TRUNC",
         aliases: &[],
@@ -106,12 +108,27 @@ pub(super) static ENTRIES: [Entry; 9] = [
         resolve: bucket::resolve,
         kernel: Kernel::Single(bucket::bucket),
     },
+    Entry {
+        name: "TBUCKET",
+        aliases: &[],
+        summary: "The start of the span of time in which `@timestamp` lies.",
+        resolve: bucket::resolve_timestamp,
+        kernel: Kernel::Single(bucket::bucket_timestamp),
+    },
 ];
 
 fn resolve_trunc(text: &str, arguments: &[Argument]) -> Result<DataType, String> {
     count(text, arguments, Count::Two)?;
     check("first ", text, SPAN, &arguments[0])?;
-    check("second ", text, ANY_DATE, &arguments[1])?;
+    let found = arguments[1].data_type;
+    if !found.is_date() && found != DataType::Null {
+        return Err(wrong(
+            "second ",
+            text,
+            "date_nanos or datetime",
+            &arguments[1],
+        ));
+    }
     constant(0, text, &arguments[0])?;
     Ok(match arguments[1].data_type {
         DataType::Null => Date,

@@ -35,7 +35,7 @@ pub(super) enum Kernel {
     Whole(fn(&Call<'_>, &[Column], &mut Failures) -> Option<ArrayRef>),
 }
 
-/// The distinct failures of one evaluation, handed over at its end.
+/// The first failures of one evaluation, handed over at its end.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     lines: Vec<String>,
@@ -43,9 +43,7 @@ pub(super) struct Failures {
 
 impl Failures {
     pub fn add(&mut self, line: &str) {
-        if self.lines.len() < MAX_WARNINGS_PER_EXPRESSION
-            && !self.lines.iter().any(|known| known == line)
-        {
+        if self.lines.len() < MAX_WARNINGS_PER_EXPRESSION {
             self.lines.push(line.to_owned());
         }
     }
@@ -129,13 +127,14 @@ fn evaluate_single(
     columns: &[Column],
     failures: &mut Failures,
 ) -> Option<ArrayRef> {
-    let values = single(columns, call.rows, failures)?;
+    // What is null whatever stands beside it isn't looked at.
     if columns
         .iter()
         .any(|column| column.data_type == DataType::Null)
     {
         return None;
     }
+    let values = single(columns, call.rows, failures)?;
     kernel(call, &values, failures)
 }
 

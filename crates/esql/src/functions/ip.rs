@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, BinaryBuilder, BooleanArray};
 
 use super::arrays::{bytes, texts, to_ints};
 use super::entry::{Entry, Failures, Kernel};
-use super::signature::{ADDRESS, Count, INTEGER, STRING, fixed};
+use super::signature::{ADDRESS, Count, INTEGER, STRING, fixed, without_null};
 use super::{Call, Column};
 use crate::datatype::DataType;
 
@@ -158,6 +158,7 @@ pub(super) static ENTRIES: [Entry; 2] = [
         summary: "The address cut to a number of leading bits.",
         resolve: |text, arguments| {
             let accepts = [ADDRESS, INTEGER, INTEGER];
+            without_null(text, arguments, Count::TwoOrThree, 3)?;
             fixed(text, arguments, Count::Three, &accepts, DataType::Ip)
         },
         kernel: Kernel::Single(ip_prefix),

@@ -110,10 +110,22 @@ pub(super) fn each(
     column: &Column,
     failures: &mut Failures,
 ) -> Option<ArrayRef> {
-    if list(column).is_none() {
+    let Some(lists) = list(column) else {
         return kernel(call, column, failures);
-    }
+    };
     let rows = Rows::new(column);
+    let used: usize = (0..call.rows).map(|row| rows.row(row).len()).sum();
+    if used != rows.values.len() {
+        // Values under rows that are null, or of other rows, would fail in their name.
+        let all: UInt32Array = (0..call.rows as u32).collect();
+        let compact = Column {
+            data_type: column.data_type,
+            values: take(lists, &all, None).ok()?,
+        };
+        if Rows::new(&compact).values.len() == used {
+            return each(kernel, call, &compact, failures);
+        }
+    }
     let flat = Column {
         data_type: column.data_type,
         values: rows.values.clone(),

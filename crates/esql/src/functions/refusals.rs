@@ -25,6 +25,16 @@ pub(super) fn refuse(name: &str, text: &str, arguments: &[Argument]) -> Option<E
                 bad_slice(start, end)?.to_owned(),
             )
         }
+        "MV_SORT" => {
+            let order = string(arguments.get(1)?)?;
+            if ["asc", "desc"].contains(&order.to_lowercase().as_str()) {
+                return None;
+            }
+            let reason = format!(
+                "Invalid order value in [{text}], expected one of [ASC, DESC] but got [{order}]"
+            );
+            Some(Error::IllegalArgument(reason))
+        }
         "DATE_EXTRACT" => {
             let name = string(arguments.first()?)?;
             if part(name).is_some() {

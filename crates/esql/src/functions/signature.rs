@@ -182,6 +182,23 @@ pub(super) fn count(text: &str, arguments: &[Argument], count: Count) -> Result<
     Err(format!("error building [{name}]: {}", count.words()))
 }
 
+/// Functions whose last argument Elasticsearch takes to be optional, and then misses.
+pub(super) fn without_null(
+    text: &str,
+    arguments: &[Argument],
+    said: Count,
+    needed: usize,
+) -> Result<(), String> {
+    count(text, arguments, said)?;
+    if arguments.len() < needed {
+        let name = text.split('(').next().unwrap_or(text).trim().to_lowercase();
+        return Err(format!(
+            "error building [{name}]: Null children are not allowed"
+        ));
+    }
+    Ok(())
+}
+
 /// Number of arguments and their types, then a fixed result.
 pub(super) fn fixed(
     text: &str,

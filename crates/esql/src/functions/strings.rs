@@ -11,7 +11,7 @@ use arrow::array::{Array, ArrayRef, Int32Array};
 
 use super::arrays::{texts, write_texts};
 use super::entry::{Entry, Kernel};
-use super::signature::{Count, INTEGER, STRING, check_all, count, fixed};
+use super::signature::{Count, INTEGER, STRING, check, check_all, count, fixed, without_null};
 use super::{Argument, Column};
 use crate::datatype::DataType::{self, Boolean, Integer, Keyword};
 
@@ -118,13 +118,20 @@ pub(super) static ENTRIES: [Entry; 24] = [
         resolve: string_or_null,
         kernel: Kernel::Single(url::decode),
     },
-    text!(
-        "CONCAT",
-        TwoOrMore,
-        [STRING],
-        edit::concat,
-        "The strings one after the other."
-    ),
+    Entry {
+        name: "CONCAT",
+        aliases: &[],
+        summary: "The strings one after the other.",
+        resolve: |text, arguments| {
+            count(text, arguments, Count::TwoOrMore)?;
+            // Which one it is isn't said.
+            for argument in arguments {
+                check("", text, STRING, argument)?;
+            }
+            Ok(Keyword)
+        },
+        kernel: Kernel::Single(edit::concat),
+    },
     text!(
         "SUBSTRING",
         TwoOrThree,
@@ -153,13 +160,16 @@ pub(super) static ENTRIES: [Entry; 24] = [
         edit::replace,
         "The string with every match of a regular expression replaced."
     ),
-    text!(
-        "REPEAT",
-        Two,
-        [STRING, INTEGER],
-        edit::repeat,
-        "The string so many times."
-    ),
+    Entry {
+        name: "REPEAT",
+        aliases: &[],
+        summary: "The string so many times.",
+        resolve: |text, arguments| {
+            without_null(text, arguments, Count::OneOrTwo, 2)?;
+            fixed(text, arguments, Count::Two, &[STRING, INTEGER], Keyword)
+        },
+        kernel: Kernel::Single(edit::repeat),
+    },
     text!(
         "TO_BASE64",
         One,

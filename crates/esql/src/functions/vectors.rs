@@ -1,4 +1,4 @@
-//! Vectors: conversion and similarity.
+//! Vectors: conversion, magnitude and similarity.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ macro_rules! similarity {
     };
 }
 
-pub(super) static ENTRIES: [Entry; 4] = [
+pub(super) static ENTRIES: [Entry; 6] = [
     similarity!(
         "V_COSINE",
         cosine,
@@ -45,6 +45,18 @@ pub(super) static ENTRIES: [Entry; 4] = [
         "The sum of the distances in each dimension."
     ),
     similarity!("V_L2_NORM", l2_norm, "The distance of two vectors."),
+    similarity!(
+        "V_HAMMING",
+        hamming,
+        "How many bits differ in two vectors of bytes."
+    ),
+    Entry {
+        name: "V_MAGNITUDE",
+        aliases: &[],
+        summary: "The length of a vector: the root of the sum of its squares.",
+        resolve: |text, arguments| fixed(text, arguments, Count::One, &[VECTOR], DataType::Double),
+        kernel: Kernel::Whole(magnitude),
+    },
 ];
 
 fn two_vectors(text: &str, arguments: &[Argument]) -> Result<DataType, String> {
@@ -89,6 +101,31 @@ fn l2_norm(left: &[f32], right: &[f32]) -> f64 {
         .sqrt()
 }
 
+/// Each element is a byte, as Java narrows a float: towards zero, then the lowest eight bits.
+fn hamming(left: &[f32], right: &[f32]) -> f64 {
+    let byte = |value: f32| value as i32 as u8;
+    left.iter()
+        .zip(right)
+        .map(|(left, right)| f64::from((byte(*left) ^ byte(*right)).count_ones()))
+        .sum()
+}
+
+/// The elements of a row's vector.
+fn elements<'a>(list: &ListArray, values: &'a Float32Array, row: usize) -> &'a [f32] {
+    let offsets = list.value_offsets();
+    &values.values()[offsets[row] as usize..offsets[row + 1] as usize]
+}
+
+fn magnitude(call: &Call<'_>, arguments: &[Column], _: &mut Failures) -> Option<ArrayRef> {
+    let vectors: &ListArray = arguments.first()?.values.as_list_opt::<i32>()?;
+    let values: &Float32Array = vectors.values().as_primitive_opt::<Float32Type>()?;
+    let one = |row: usize| {
+        let vector = elements(vectors, values, row);
+        vectors.is_valid(row).then(|| dot(vector, vector).sqrt())
+    };
+    Some(Arc::new((0..call.rows).map(one).collect::<Float64Array>()))
+}
+
 fn compare(
     call: &Call<'_>,
     arguments: &[Column],
@@ -99,16 +136,13 @@ fn compare(
     let right: &ListArray = arguments.get(1)?.values.as_list_opt::<i32>()?;
     let left_values: &Float32Array = left.values().as_primitive_opt::<Float32Type>()?;
     let right_values: &Float32Array = right.values().as_primitive_opt::<Float32Type>()?;
-    let range = |list: &ListArray, row: usize| {
-        list.value_offsets()[row] as usize..list.value_offsets()[row + 1] as usize
-    };
     let mut one = |row: usize| {
         if left.is_null(row) || right.is_null(row) {
             return None;
         }
         let (one, other) = (
-            &left_values.values()[range(left, row)],
-            &right_values.values()[range(right, row)],
+            elements(left, left_values, row),
+            elements(right, right_values, row),
         );
         if one.len() != other.len() {
             failures.illegal("Vectors must have the same dimensions");
@@ -184,5 +218,6 @@ mod tests {
         assert_eq!(dot_product(&other, &other), 2.5);
         assert_eq!(l1_norm(&one, &other), 3.0);
         assert_eq!(l2_norm(&one, &other), 5_f64.sqrt());
+        assert_eq!(hamming(&[3.9, -1.0], &[0.0, 0.0]), 10.0);
     }
 }

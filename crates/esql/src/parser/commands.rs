@@ -3,11 +3,10 @@
 use super::*;
 
 /// Commands of the language that the planner can't do: an error names them.
-const NOT_YET: [&str; 8] = [
+const NOT_YET: [&str; 7] = [
     "completion",
     "enrich",
     "explain",
-    "fuse",
     "metrics",
     "rerank",
     "ts",
@@ -64,6 +63,7 @@ impl Parser<'_> {
             "grok" => self.grok()?,
             "lookup" => self.lookup_join()?,
             "fork" => self.fork()?,
+            "fuse" => self.fuse()?,
             "change_point" => self.change_point()?,
             other if !NOT_YET.contains(&other) => {
                 self.at = self.at.saturating_sub(1);

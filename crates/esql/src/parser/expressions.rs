@@ -204,7 +204,13 @@ impl Parser<'_> {
             return self.deeper(Self::unary);
         }
         if self.take_symbol("-") {
-            let value = self.deeper(Self::unary)?;
+            // The sign is part of a number, also of one that is converted.
+            let number = matches!(self.peek(), Token::Whole(_) | Token::Fraction(_));
+            let value = if number {
+                self.primary()?
+            } else {
+                self.deeper(Self::unary)?
+            };
             let span = Span {
                 end: value.span.end,
                 ..start
@@ -231,14 +237,18 @@ impl Parser<'_> {
                     span: value.span,
                 })),
             };
-            return Ok(Expr { kind, span });
+            let negative = Expr { kind, span };
+            return if number {
+                self.casts(start, negative)
+            } else {
+                Ok(negative)
+            };
         }
-        self.cast()
+        let value = self.primary()?;
+        self.casts(start, value)
     }
 
-    fn cast(&mut self) -> Result<Expr, Error> {
-        let start = self.span();
-        let mut value = self.primary()?;
+    fn casts(&mut self, start: Span, mut value: Expr) -> Result<Expr, Error> {
         while self.take_symbol("::") {
             if matches!(self.peek(), Token::End) {
                 return Err(self.no_viable(self.begun.unwrap_or(start)));

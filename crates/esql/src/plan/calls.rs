@@ -18,7 +18,7 @@ use crate::functions::{Call, Column, Function};
 use crate::warning::Warnings;
 
 /// Functions and operators that give one value a row whatever they are given.
-const GIVE_ONE: [&str; 34] = [
+const GIVE_ONE: [&str; 35] = [
     "+",
     "-",
     "*",
@@ -53,6 +53,7 @@ const GIVE_ONE: [&str; 34] = [
     "date_trunc",
     "starts_with",
     "bucket",
+    "tbucket",
 ];
 
 /// Functions that give several values even for one.
@@ -89,6 +90,19 @@ pub struct EsqlCall {
 pub struct Shared {
     pub now_ms: i64,
     pub warnings: Warnings,
+    /// Only whether some value satisfies a pushed condition counts, and nothing is said.
+    pub approximate: bool,
+}
+
+impl Shared {
+    /// The same where nothing is said.
+    pub fn approximate(&self) -> Self {
+        Self {
+            now_ms: self.now_ms,
+            warnings: Warnings::default(),
+            approximate: true,
+        }
+    }
 }
 
 impl EsqlCall {
@@ -111,6 +125,12 @@ impl EsqlCall {
             warnings: shared.warnings.clone(),
             signature: any_arguments(Volatility::Immutable),
         }
+    }
+
+    /// A call that isn't worked out before a row needs it.
+    pub fn late(mut self) -> Self {
+        self.signature = any_arguments(Volatility::Volatile);
+        self
     }
 }
 

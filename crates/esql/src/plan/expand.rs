@@ -24,7 +24,10 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::unnest::UnnestExec;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
+    PlanProperties,
+};
 use futures::{Stream, StreamExt};
 
 /// Rows of a piece at most, and bytes that they should have together.
@@ -106,11 +109,15 @@ impl ExecutionPlan for Expand {
         let Some(input) = children.pop() else {
             return Ok(self);
         };
+        // It runs once for each part of its input, however many those are now.
+        let parts = input.output_partitioning().partition_count();
+        let properties = PlanProperties::clone(&self.properties);
+        let partitioning = Partitioning::UnknownPartitioning(parts);
         Ok(Arc::new(Self {
             input,
             column: self.column,
             schema: self.schema.clone(),
-            properties: self.properties.clone(),
+            properties: Arc::new(properties.with_partitioning(partitioning)),
         }))
     }
 

@@ -7,7 +7,7 @@ use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr as Df, Operator, ScalarUDF, lit};
 
 use super::calls::{EsqlCall, Shared};
-use super::lists::{element_of, list_of, member, to_list};
+use super::lists::{condition, element_of, list_of, member, to_list};
 use super::{Expr, ExprKind};
 use crate::datatype::DataType;
 use crate::functions::Function;
@@ -95,10 +95,26 @@ pub fn lower_guarded(
             function,
             arguments,
         } => {
-            let arguments = arguments
+            let mut lowered = arguments
                 .iter()
                 .map(|argument| lower_guarded(argument, schema, shared, guard))
                 .collect::<Result<Vec<_>>>()?;
+            if name == "case" {
+                for at in (0..lowered.len().saturating_sub(1)).step_by(2) {
+                    if arguments[at].constant().is_some() && lowered[at].is_list() {
+                        // Elasticsearch drops it when it works out constants.
+                        let all = arguments.iter().all(|one| one.constant().is_some());
+                        if !all {
+                            lowered[at] = Lowered::boolean(lit(false));
+                            continue;
+                        }
+                    }
+                    if lowered[at].is_list() {
+                        lowered[at] = condition(&arguments[at], &lowered[at], shared);
+                    }
+                }
+            }
+            let arguments = lowered;
             if let [only] = arguments.as_slice()
                 && let Arrow::Struct(_) = only.arrow
             {
@@ -126,7 +142,12 @@ pub(super) fn call(
         .map(|argument| argument.data_type)
         .collect();
     let place = (&expr.text, expr.span);
-    let function = EsqlCall::new(name, function, types, expr.data_type, place, shared);
+    let mut function = EsqlCall::new(name, function, types, expr.data_type, place, shared);
+    // A constant that the analyzer left alone fails where it is reached, and only there.
+    let constant = |argument: &Lowered| matches!(argument.expr, Df::Literal(..));
+    if !arguments.is_empty() && arguments.iter().all(constant) {
+        function = function.late();
+    }
     let arguments = arguments
         .into_iter()
         .map(|argument| argument.expr)

@@ -5,7 +5,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StructArray, UInt32Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, StructArray,
+    UInt32Array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType as Arrow, Field, Fields, Float64Type, Int64Type};
@@ -15,7 +16,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::calls::{any_arguments, fitted, listed};
+use super::calls::{Shared, any_arguments, fitted, listed};
+use super::expression::Lowered;
 
 type Run = dyn Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync;
 
@@ -217,6 +219,39 @@ pub fn only_value(value: Expr, element: &Arrow) -> Expr {
             Ok(arrow::compute::take(list.values(), &indices, None)?)
         },
     )
+}
+
+/// A condition of `CASE` that may have several values: such a row warns and counts as false.
+pub fn condition(expr: &super::Expr, lowered: &Lowered, shared: &Shared) -> Lowered {
+    let (span, text) = (expr.span, expr.text.clone());
+    let warnings = shared.warnings.clone();
+    Lowered::boolean(Inner::call(
+        format!("condition@{}..{}", span.start, span.end),
+        Arrow::Boolean,
+        vec![lowered.expr.clone()],
+        move |arrays, _| {
+            let list = arrays[0].as_list::<i32>();
+            let values = list.values().as_boolean();
+            let truth: BooleanArray = (0..list.len())
+                .map(|row| {
+                    if list.is_null(row) {
+                        return None;
+                    }
+                    let at = list.value_offsets()[row] as usize;
+                    match list.value_length(row) {
+                        0 => None,
+                        1 => values.is_valid(at).then(|| values.value(at)),
+                        _ => {
+                            let failure = "java.lang.IllegalArgumentException: CASE expects a single-valued boolean";
+                            warnings.failed_as_false(span, &text, failure);
+                            Some(false)
+                        }
+                    }
+                })
+                .collect();
+            Ok(Arc::new(truth))
+        },
+    ))
 }
 
 /// A struct's member.

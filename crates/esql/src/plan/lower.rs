@@ -15,8 +15,8 @@ use super::calls::Shared;
 use super::expression::{self, column, constant_text, score_column};
 use super::lists::{self, Inner, element_of, list_of};
 use super::{
-    Attribute, Extract, LookupJoin, Plan, SortKey, Source, Step, branches, change, pushed, stats,
-    top,
+    Attribute, Extract, LookupJoin, Plan, SortKey, Source, Step, branches, change, fuse, pushed,
+    stats, top,
 };
 use crate::datatype::DataType;
 use crate::full_text::Prepared;
@@ -76,6 +76,7 @@ pub fn next(step: &Step, input: LogicalPlan, context: &Context) -> Result<Logica
         Step::MvExpand(name) => expand(input, name),
         Step::Extract(extract) => self::extract(input, extract, context),
         Step::LookupJoin(join) => lookup(input, join, context),
+        Step::Fuse(fuse) => fuse::fuse(input, fuse),
         Step::Fork(fork) => branches::fork(&input, fork, context),
         Step::ChangePoint(change) => change::change_point(input, change, context),
     }
@@ -302,6 +303,10 @@ fn sort(input: LogicalPlan, keys: &[SortKey], context: &Context) -> Result<Logic
     let mut sorts = Vec::with_capacity(keys.len());
     for key in keys {
         let lowered = expression::lower(&key.value, input.schema(), &context.shared)?;
+        if matches!(lowered.expr, Df::Literal(..)) {
+            // What all rows share sorts nothing.
+            continue;
+        }
         let value = match &lowered.arrow {
             Arrow::Null => continue,
             Arrow::List(element) => {

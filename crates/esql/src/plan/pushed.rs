@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::DataType as Arrow;
-use datafusion::common::{DFSchema, Result, plan_err};
-use datafusion::logical_expr::{Expr as Df, lit};
+use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
+use datafusion::logical_expr::{Expr as Df, lit, when};
 
 use super::calls::Shared;
 use super::expression::{self, Lowered};
@@ -26,19 +26,78 @@ const SEVERAL_VALUES: &str =
 pub fn condition(condition: &Expr, schema: &DFSchema, shared: &Shared) -> Result<Df> {
     let mut parts = Vec::new();
     conjuncts(condition, &mut parts);
-    let (noticing, plain): (Vec<&Expr>, Vec<&Expr>) = parts
+    // The engine looks at what Lucene lets through.
+    let (lucene, engine): (Vec<&Expr>, Vec<&Expr>) =
+        parts.into_iter().partition(|part| is_lucenes(part));
+    let (noticing, plain): (Vec<&Expr>, Vec<&Expr>) = lucene
         .into_iter()
         .partition(|part| notices_several(part, schema));
     let mut all: Option<Df> = None;
+    // What Lucene lets through before it looks whether a document has one value.
+    let mut open: Option<Df> = None;
     for part in plain {
         let lowered = truth(expression::lower(part, schema, shared)?);
+        let may_hold = if is_negative(part) {
+            // What isn't there differs from everything.
+            Df::IsNotFalse(Box::new(lowered.clone()))
+        } else {
+            lowered.clone()
+        };
+        open = Some(and(open, may_hold));
         all = Some(and(all, lowered));
     }
-    for part in noticing {
-        let lowered = expression::lower_guarded(part, schema, shared, all.as_ref())?;
-        all = Some(and(all, truth(lowered)));
+    // It looks only where every condition may hold, and the conditions before this one do.
+    let silent = shared.approximate();
+    let mut later = Vec::with_capacity(noticing.len());
+    for part in &noticing {
+        later.push(truth(expression::lower(part, schema, &silent)?));
     }
-    Ok(all.unwrap_or_else(|| lit(true)))
+    for (at, part) in noticing.iter().enumerate() {
+        let guard = later[at + 1..]
+            .iter()
+            .fold(open.clone(), |guard, part| Some(and(guard, part.clone())));
+        let lowered = expression::lower_guarded(part, schema, shared, guard.as_ref())?;
+        let lowered = truth(lowered);
+        open = Some(and(open, lowered.clone()));
+        all = Some(and(all, lowered));
+    }
+    let mut rest: Option<Df> = None;
+    for part in engine {
+        rest = Some(and(rest, truth(expression::lower(part, schema, shared)?)));
+    }
+    Ok(match (all, rest) {
+        // With false in the place of null the optimizer would make an AND of it.
+        (Some(all), Some(rest)) => when(all, rest).otherwise(lit(ScalarValue::Boolean(None)))?,
+        (Some(only), None) | (None, Some(only)) => only,
+        (None, None) => lit(true),
+    })
+}
+
+/// Whether a condition is that something isn't so.
+fn is_negative(condition: &Expr) -> bool {
+    let mut negative = false;
+    condition.visit(&mut |part| {
+        negative |=
+            matches!(&part.kind, ExprKind::Pushed { name, none, .. } if *none || name == "!=");
+    });
+    negative
+}
+
+/// Whether Lucene answers the condition whole.
+fn is_lucenes(condition: &Expr) -> bool {
+    match &condition.kind {
+        ExprKind::Pushed { .. } | ExprKind::TextQuery(_) => true,
+        ExprKind::Call {
+            name, arguments, ..
+        } => match name.as_str() {
+            "and" | "or" | "not" => arguments.iter().all(is_lucenes),
+            "is_null" | "is_not_null" => arguments
+                .iter()
+                .all(|argument| matches!(argument.kind, ExprKind::Column(_))),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn truth(lowered: Lowered) -> Df {
@@ -136,7 +195,8 @@ pub fn lower(
     };
     let mut inputs = vec![field.expr];
     inputs.extend(guard.cloned());
-    let name = format!("{name}@{}..{}", expr.span.start, expr.span.end);
+    let kind = if shared.approximate { "may_" } else { "" };
+    let name = format!("{kind}{name}@{}..{}", expr.span.start, expr.span.end);
     Ok(Lowered::boolean(Inner::call(
         name,
         Arrow::Boolean,
@@ -179,6 +239,9 @@ impl Condition {
                 } else {
                     range.any(holds) != self.none
                 };
+                if self.shared.approximate {
+                    return Some(satisfied);
+                }
                 let open = guard.is_none_or(|guard| guard.is_valid(row) && guard.value(row));
                 if satisfied && open {
                     let (span, text) = (self.expr.span, &self.expr.text);
@@ -198,7 +261,7 @@ impl Condition {
             values: flat.clone(),
         }];
         for constant in &self.constants {
-            let value = datafusion::common::ScalarValue::try_from_array(&constant.values, 0)?;
+            let value = ScalarValue::try_from_array(&constant.values, 0)?;
             columns.push(Column {
                 data_type: constant.data_type,
                 values: value.to_array_of_size(rows)?,

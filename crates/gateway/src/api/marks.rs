@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use model::{ClosedAs, Event, Incident, Severity};
+use model::{Cause, ClosedAs, Event, Incident, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::incidents::text;
@@ -121,6 +121,38 @@ pub async fn close(
     let event = Event::Closed {
         r#as: body.r#as,
         reason: body.reason,
+    };
+    record(&gateway, &id, &principal, event).await
+}
+
+/// A person's word on what the report says first.
+#[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeedbackRequest {
+    pub right: bool,
+    /// The true cause, where the answer is wrong and you know it.
+    #[serde(default)]
+    pub cause: Option<Cause>,
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+pub async fn feedback(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+    principal: Principal,
+    Body(body): Body<FeedbackRequest>,
+) -> Answer {
+    if let Some(note) = &body.note {
+        text("note", note)?;
+    }
+    if let Some(cause) = &body.cause {
+        text("cause", cause.place())?;
+    }
+    let event = Event::FeedbackGiven {
+        right: body.right,
+        cause: body.cause,
+        note: body.note,
     };
     record(&gateway, &id, &principal, event).await
 }

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use store::{Document, ItemResult, Operation};
 
 use super::indices::{Which, named, object};
@@ -21,6 +21,12 @@ use crate::state::Gateway;
 pub struct Putting {
     op_type: Option<String>,
     refresh: Option<String>,
+}
+
+impl Putting {
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_refresh(self.refresh.as_deref())
+    }
 }
 
 /// Documents are seen as soon as they are acknowledged, whatever is asked.
@@ -96,6 +102,23 @@ pub async fn create(
     write(&gateway, index, Some(id), Operation::Create, source).await
 }
 
+/// `DELETE /{index}/_doc/{id}`
+pub async fn delete(
+    State(gateway): State<Gateway>,
+    Path((index, id)): Path<(String, String)>,
+    Asked(putting): Asked<Putting>,
+) -> Result<Response, Refusal> {
+    putting.check()?;
+    let document = Document {
+        index,
+        operation: Operation::Delete,
+        id: Some(id),
+        source: Map::new(),
+    };
+    let stored = put_document(&gateway, document).await?;
+    Ok((stored.status, Json(stored.body())).into_response())
+}
+
 async fn write(
     gateway: &Gateway,
     index: String,
@@ -107,31 +130,105 @@ async fn write(
         return Err(Refusal::illegal("the document is no object"));
     };
     let document = Document {
-        index: index.clone(),
+        index,
         operation,
         id,
         source,
     };
-    let stored = gateway.casework.telemetry().ingest(vec![document]).await?;
-    let (status, id, result) = match stored.into_iter().next() {
-        Some(ItemResult::Created { id }) => (StatusCode::CREATED, id, "created"),
-        Some(ItemResult::Updated { id }) => (StatusCode::OK, id, "updated"),
-        Some(ItemResult::Conflict { id }) => return Err(conflict(&index, &id)),
-        Some(ItemResult::Refused { kind, reason }) => {
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, &kind, reason));
+    let stored = put_document(gateway, document).await?;
+    Ok((stored.status, Json(stored.body())).into_response())
+}
+
+/// What became of one document, as it is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    pub status: StatusCode,
+    index: String,
+    id: String,
+    result: &'static str,
+}
+
+impl Stored {
+    /// Of a document that wasn't refused.
+    pub fn of(index: &str, result: ItemResult) -> Self {
+        let (status, id, result) = match result {
+            ItemResult::Created { id } => (StatusCode::CREATED, id, "created"),
+            ItemResult::Updated { id } => (StatusCode::OK, id, "updated"),
+            ItemResult::Deleted { id } => (StatusCode::OK, id, "deleted"),
+            ItemResult::NotFound { id } => (StatusCode::NOT_FOUND, id, "not_found"),
+            ItemResult::Conflict { id } => (StatusCode::CONFLICT, id, "noop"),
+            ItemResult::Refused { .. } => (StatusCode::BAD_REQUEST, String::new(), "noop"),
+        };
+        Self {
+            status,
+            index: index.to_owned(),
+            id,
+            result,
         }
+    }
+
+    pub fn noop(index: &str, id: &str) -> Self {
+        Self {
+            status: StatusCode::OK,
+            index: index.to_owned(),
+            id: id.to_owned(),
+            result: "noop",
+        }
+    }
+
+    /// As an item of `_bulk`.
+    pub fn told(&self) -> Value {
+        let mut told = json!({ "_index": self.index, "_id": self.id });
+        if self.status == StatusCode::CREATED {
+            told["_version"] = 1.into();
+        }
+        told["result"] = self.result.into();
+        told["status"] = self.status.as_u16().into();
+        told
+    }
+
+    /// As an answer of its own.
+    pub fn body(&self) -> Value {
+        let mut body = json!({ "_index": self.index, "_id": self.id, "result": self.result });
+        if self.status == StatusCode::CREATED {
+            body["_version"] = 1.into();
+        }
+        body["_shards"] = super::indices::shards(1);
+        body
+    }
+}
+
+/// Stores or deletes one document.
+pub async fn put_document(gateway: &Gateway, document: Document) -> Result<Stored, Refusal> {
+    let index = match &gateway.store {
+        // The answer names the index, not the alias.
+        Some(store) => store.written(&document.index).map_err(|refusal| {
+            Refusal::new(StatusCode::BAD_REQUEST, refusal.kind, refusal.reason)
+        })?,
+        None => document.index.clone(),
+    };
+    let stored = gateway.casework.telemetry().ingest(vec![document]).await?;
+    crate::intake::tally::tally("documents", &stored);
+    match stored.into_iter().next() {
+        Some(ItemResult::Conflict { id }) => Err(conflict(&index, &id)),
+        Some(ItemResult::Refused { kind, reason }) => Err(refused(&index, &kind, reason)),
+        Some(stored) => Ok(Stored::of(&index, stored)),
         None => {
             let reason = "the store gave no result";
             let status = StatusCode::INTERNAL_SERVER_ERROR;
-            return Err(Refusal::new(status, "store_exception", reason));
+            Err(Refusal::new(status, "store_exception", reason))
         }
-    };
-    let mut body = json!({ "_index": index, "_id": id, "result": result });
-    if status == StatusCode::CREATED {
-        body["_version"] = 1.into();
     }
-    body["_shards"] = super::indices::shards(1);
-    Ok((status, Json(body)).into_response())
+}
+
+/// Why a document isn't stored, with the status that senders go by.
+pub fn refused(index: &str, kind: &str, reason: String) -> Refusal {
+    match kind {
+        "index_not_found_exception" => Refusal::no_index(index),
+        // Shippers send again what was only too much at once.
+        "es_rejected_execution_exception" => Refusal::rejected(reason),
+        _ => Refusal::new(StatusCode::BAD_REQUEST, kind, reason),
+    }
 }
 
 /// An id that is there already.

@@ -97,7 +97,9 @@ pub async fn named(
     if !is_set(which.ignore_unavailable.as_ref()) {
         let parts = expression.split(',').map(str::trim);
         let mut concrete = parts.filter(|part| !part.contains('*') && !part.starts_with('-'));
-        if let Some(missing) = concrete.find(|part| !names.contains(part)) {
+        let aliases = store.aliases();
+        let is_alias = |part: &str| aliases.iter().any(|alias| alias.name == part);
+        if let Some(missing) = concrete.find(|part| !names.contains(part) && !is_alias(part)) {
             return Err(Refusal::no_index(missing));
         }
     }
@@ -148,6 +150,13 @@ pub async fn delete(
             "Wildcard expressions or all indices are not allowed",
         ));
     }
+    let aliases = embedded(&gateway)?.aliases();
+    let mut parts = expression.split(',').map(str::trim);
+    if let Some(alias) = parts.find(|part| aliases.iter().any(|alias| alias.name == *part)) {
+        return Err(Refusal::illegal(format!(
+            "The provided expression [{alias}] matches an alias, specify the corresponding concrete indices instead."
+        )));
+    }
     for index in named(&gateway, &expression, &which).await? {
         embedded(&gateway)?.delete_index(&index.name).await?;
     }
@@ -162,7 +171,7 @@ pub async fn get(
     let mut body = Map::new();
     for index in named(&gateway, &expression, &which).await? {
         let mut shown = json!({
-            "aliases": {},
+            "aliases": super::aliases::of(&gateway, &index.name),
             "mappings": mappings(&index),
             "settings": { "index": settings(&index) },
         });
@@ -191,6 +200,23 @@ pub async fn mapping(
     Ok(Json(Value::Object(each.collect())))
 }
 
+/// `PUT /{index}/_mapping`
+pub async fn put_mapping(
+    State(gateway): State<Gateway>,
+    Path(expression): Path<String>,
+    Asked(which): Asked<Which>,
+    headers: HeaderMap,
+    body: Came,
+) -> Result<Json<Value>, Refusal> {
+    let body = object(&headers, body)?;
+    for index in named(&gateway, &expression, &which).await? {
+        embedded(&gateway)?
+            .put_mapping(&index.name, body.clone())
+            .await?;
+    }
+    Ok(Json(json!({ "acknowledged": true })))
+}
+
 /// Documents are seen as soon as they are acknowledged: there is nothing to do.
 pub async fn refresh(
     State(gateway): State<Gateway>,
@@ -213,7 +239,15 @@ fn mappings(index: &Shown) -> Value {
         .and_then(|known| known.definition.as_ref());
     let mut whole = definition.map_or_else(|| json!({}), |known| known.mappings.clone());
     let mut properties = Map::new();
-    for field in index.fields.iter().filter(|field| field.parent.is_none()) {
+    let runtime = index.fields.iter().filter(|field| field.is_runtime());
+    let runtime: Map<String, Value> = runtime
+        .map(|field| (field.name.clone(), json!({ "type": field.mapping })))
+        .collect();
+    if !runtime.is_empty() {
+        whole["runtime"] = Value::Object(runtime);
+    }
+    let shown = |field: &&Mapped| field.parent.is_none() && !field.is_runtime();
+    for field in index.fields.iter().filter(shown) {
         let mut shown = described(field);
         let subs = index.fields.iter();
         let subs = subs.filter(|sub| sub.parent.as_ref() == Some(&field.name));

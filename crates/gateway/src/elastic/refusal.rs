@@ -10,6 +10,9 @@ use crate::problem::Problem;
 /// Seconds after which a rejected request may be sent again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
+/// Kinds that say that something isn't there.
+const MISSING: [&str; 2] = ["aliases_not_found_exception", "index_not_found_exception"];
+
 /// `{"error": {"root_cause": […], "type": …, "reason": …}, "status": …}`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
@@ -88,8 +91,11 @@ impl IntoResponse for Refusal {
 
 impl From<esql::Error> for Refusal {
     fn from(error: esql::Error) -> Self {
-        let status =
+        let mut status =
             StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if MISSING.contains(&error.kind()) {
+            status = StatusCode::NOT_FOUND;
+        }
         let refusal = Self::new(status, error.kind(), error.to_string());
         if matches!(error, esql::Error::Limit(_)) {
             return refusal.with("durability", "TRANSIENT");

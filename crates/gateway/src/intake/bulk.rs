@@ -1,4 +1,6 @@
-//! Elasticsearch's `_bulk`: pairs of an action line and a document line.
+//! Elasticsearch's `_bulk`: actions in order, each with its own result.
+
+mod lines;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -8,18 +10,22 @@ use serde_json::{Map, Value, json};
 use store::telemetry::MAX_BATCH;
 use store::{Document, ItemResult, Operation};
 
+use self::lines::{Action, Item, items};
+use super::tally::{reject, tally};
 use super::{Came, inflate};
 use crate::api::Asked;
 use crate::elastic::Refusal;
-use crate::elastic::documents::{check_refresh, conflict};
+use crate::elastic::documents::{Stored, check_refresh, conflict, refused};
+use crate::elastic::update::{Update, update};
 use crate::problem::Problem;
 use crate::state::Gateway;
 
 /// Bytes of a body, inflated.
 pub const MAX_BODY: usize = 100 << 20;
+/// Updates of one request: each reads its document by a query.
+pub const MAX_UPDATES: usize = 1_000;
 
-/// What Elasticsearch calls having too much to do.
-const REJECTED: &str = "es_rejected_execution_exception";
+const INTAKE: &str = "bulk";
 
 pub async fn all(
     State(gateway): State<Gateway>,
@@ -46,6 +52,7 @@ pub async fn one(
 pub struct Wanted {
     refresh: Option<String>,
     pipeline: Option<String>,
+    require_alias: Option<String>,
 }
 
 impl Wanted {
@@ -55,6 +62,10 @@ impl Wanted {
             None | Some("" | "_none") => Ok(()),
             Some(pipeline) => Err(no_pipeline(pipeline)),
         }
+    }
+
+    fn requires_alias(&self) -> bool {
+        matches!(self.require_alias.as_deref(), Some("" | "true"))
     }
 }
 
@@ -72,26 +83,17 @@ async fn answer(
 ) -> Result<Json<Value>, Refusal> {
     let began = std::time::Instant::now();
     wanted.check()?;
-    let items = read(headers, body, index).await?;
-    let (heads, documents) = apart(items);
-    let results = gateway.casework.telemetry().ingest(documents).await?;
-    let mut results = results.into_iter();
-    let mut errors = false;
-    let told: Vec<Value> = heads
+    let mut items = read(headers, body, index).await.inspect_err(|refusal| {
+        reject(INTAKE, refusal.kind.clone(), 1);
+    })?;
+    if wanted.requires_alias() {
+        items.iter_mut().for_each(|item| item.require_alias = true);
+    }
+    let told = perform(gateway, items).await?;
+    let errors = told.iter().any(|(_, item)| item.get("error").is_some());
+    let told: Vec<Value> = told
         .into_iter()
-        .map(|head| {
-            let result = match &head.broken {
-                None => results.next().unwrap_or_else(|| {
-                    ItemResult::refused("store_exception", "the store gave no result")
-                }),
-                Some(reason) => ItemResult::refused("document_parsing_exception", reason.as_str()),
-            };
-            errors |= matches!(
-                result,
-                ItemResult::Conflict { .. } | ItemResult::Refused { .. }
-            );
-            told(&head, result)
-        })
+        .map(|(action, item)| json!({ action.name(): item }))
         .collect();
     let took = began.elapsed().as_millis() as u64;
     Ok(Json(
@@ -104,187 +106,158 @@ async fn read(
     headers: &HeaderMap,
     body: Came,
     index: Option<String>,
-) -> Result<Vec<Item>, Problem> {
+) -> Result<Vec<Item>, Refusal> {
     let headers = headers.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let body = inflate(&headers, body, MAX_BODY)?;
-        let items = items(&body, index.as_deref()).map_err(Problem::bad)?;
-        if items.len() > MAX_BATCH {
-            let text = format!(
-                "{} documents in one request: at most {MAX_BATCH}",
-                items.len()
-            );
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, text));
+        let items = items(&body, index.as_deref())?;
+        let updates = items.iter().filter(|item| item.action == Action::Update);
+        for (count, most, what) in [
+            (items.len(), MAX_BATCH, "documents"),
+            (updates.count(), MAX_UPDATES, "updates"),
+        ] {
+            if count > most {
+                let text = format!("{count} {what} in one request: at most {most}");
+                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, text).into());
+            }
         }
         Ok(items)
     });
     reading.await.unwrap_or_else(|error| {
         let text = format!("the body can't be read: {error}");
-        Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, text))
+        Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, text).into())
     })
 }
 
-/// What is told of an item when its document has gone to the store.
-struct Head {
-    index: String,
-    operation: Operation,
-    id: Option<String>,
-    /// Why there is no document.
-    broken: Option<String>,
-}
+type Told = (Action, Value);
 
-fn apart(items: Vec<Item>) -> (Vec<Head>, Vec<Document>) {
-    let mut documents = Vec::with_capacity(items.len());
-    let heads = items
-        .into_iter()
-        .map(
-            |Item {
-                 index,
-                 operation,
-                 id,
-                 source,
-             }| {
-                let broken = match source {
-                    Ok(source) => {
-                        let (index, id) = (index.clone(), id.clone());
-                        documents.push(Document {
-                            index,
-                            operation,
-                            id,
-                            source,
-                        });
-                        None
-                    }
-                    Err(reason) => Some(reason),
-                };
-                Head {
-                    index,
-                    operation,
-                    id,
-                    broken,
-                }
-            },
-        )
-        .collect();
-    (heads, documents)
-}
-
-struct Item {
-    index: String,
-    operation: Operation,
-    id: Option<String>,
-    /// Or why the document's line can't be read.
-    source: Result<Map<String, Value>, String>,
-}
-
-fn told(item: &Head, result: ItemResult) -> Value {
-    let name = match item.operation {
-        Operation::Create => "create",
-        Operation::Index => "index",
-    };
-    let index = &item.index;
-    let body = match result {
-        ItemResult::Created { id } => {
-            json!({ "_index": index, "_id": id, "_version": 1, "result": "created", "status": 201 })
+/// Actions in order. Documents go to the store together; an update, which reads what is there,
+/// waits for those before it.
+async fn perform(gateway: &Gateway, items: Vec<Item>) -> Result<Vec<Told>, Refusal> {
+    let mut told = Vec::with_capacity(items.len());
+    let mut waiting = Vec::new();
+    for item in items {
+        if item.action != Action::Update {
+            waiting.push(item);
+            continue;
         }
-        ItemResult::Updated { id } => {
-            json!({ "_index": index, "_id": id, "result": "updated", "status": 200 })
-        }
-        ItemResult::Conflict { id } => {
-            let error = conflict(index, &id).cause();
-            json!({ "_index": index, "_id": id, "status": 409, "error": error })
-        }
-        ItemResult::Refused { kind, reason } => {
-            // Shippers send again what was only too much at once.
-            let status = if kind == REJECTED { 429 } else { 400 };
-            json!({ "_index": index, "_id": item.id, "status": status, "error": { "type": kind, "reason": reason } })
-        }
-    };
-    json!({ name: body })
-}
-
-/// Pairs of lines; a line that can't be read as an action ends the request, because what follows
-/// can't be told apart any more.
-fn items(body: &[u8], default: Option<&str>) -> Result<Vec<Item>, String> {
-    let mut items = Vec::new();
-    let mut lines = body
-        .split(|byte| *byte == b'\n')
-        .enumerate()
-        .filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace));
-    while let Some((number, line)) = lines.next() {
-        let number = number + 1;
-        let action: Map<String, Value> = serde_json::from_slice(line).map_err(|error| {
-            format!("Malformed action/metadata line [{number}], expected a JSON object: {error}")
-        })?;
-        let Some((name, meta)) = action.iter().next() else {
-            return Err(format!(
-                "Malformed action/metadata line [{number}], expected FIELD_NAME but found [END_OBJECT]"
-            ));
-        };
-        let operation = match name.as_str() {
-            "create" => Operation::Create,
-            "index" => Operation::Index,
-            other => {
-                return Err(format!(
-                    "Malformed action/metadata line [{number}], expected one of [create, index] but found [{other}]"
-                ));
-            }
-        };
-        let text = |key: &str| meta.get(key).and_then(Value::as_str).map(str::to_owned);
-        let index = text("_index").or_else(|| default.map(str::to_owned));
-        let Some(index) = index else {
-            return Err(format!("line [{number}]: index is missing"));
-        };
-        let Some((at, document)) = lines.next() else {
-            return Err(format!(
-                "line [{number}]: the document's line is missing; the request must end with a newline"
-            ));
-        };
-        let source = serde_json::from_slice(document)
-            .map_err(|error| format!("[{}:1] failed to parse: {error}", at + 1));
-        items.push(Item {
-            index,
-            operation,
-            id: text("_id"),
-            source,
-        });
+        told.extend(store(gateway, std::mem::take(&mut waiting)).await?);
+        told.push((Action::Update, updated(gateway, item).await?));
     }
+    told.extend(store(gateway, waiting).await?);
+    Ok(told)
+}
+
+/// Where an item goes, or why it can't be stored at all.
+fn target(gateway: &Gateway, item: &Item) -> Result<String, Refusal> {
+    item.source.as_ref().map_err(Clone::clone)?;
+    let Some(store) = &gateway.store else {
+        return Ok(item.index.clone());
+    };
+    let written = store
+        .written(&item.index)
+        .map_err(|refusal| Refusal::new(StatusCode::BAD_REQUEST, refusal.kind, refusal.reason))?;
+    let is_alias = written != item.index;
+    if item.require_alias && !is_alias {
+        let mut refusal = Refusal::no_index(&item.index);
+        refusal.reason = format!(
+            "no such index [{0}] and [require_alias] request flag is [true] and [{0}] is not an alias",
+            item.index
+        );
+        return Err(refusal);
+    }
+    Ok(written)
+}
+
+async fn store(gateway: &Gateway, items: Vec<Item>) -> Result<Vec<Told>, Refusal> {
     if items.is_empty() {
-        return Err("request body is required".to_owned());
+        return Ok(Vec::new());
     }
-    Ok(items)
+    let mut documents = Vec::with_capacity(items.len());
+    let mut heads = Vec::with_capacity(items.len());
+    for item in items {
+        let target = target(gateway, &item);
+        let head = (item.action, item.index.clone(), item.id.clone(), target);
+        if let (Ok(index), Ok(source)) = (&head.3, item.source) {
+            documents.push(document(index.clone(), item.action, item.id, source));
+        }
+        heads.push(head);
+    }
+    let results = gateway.casework.telemetry().ingest(documents).await?;
+    tally(INTAKE, &results);
+    let mut results = results.into_iter();
+    let told = heads
+        .into_iter()
+        .map(|(action, index, id, target)| match target {
+            Err(refusal) => {
+                reject(INTAKE, refusal.kind.clone(), 1);
+                (action, failed(&index, id.as_deref(), &refusal))
+            }
+            Ok(index) => {
+                let result = results.next().unwrap_or_else(|| {
+                    ItemResult::refused("store_exception", "the store gave no result")
+                });
+                (action, told(&index, id, result))
+            }
+        });
+    Ok(told.collect())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blank_lines_between_pairs_are_nothing() {
-        let body = b"\n{\"index\":{\"_index\":\"a\",\"_id\":\"1\"}}\n{\"x\":1}\n\n{\"create\":{}}\n{\"x\":\n";
-        let items = items(body, Some("b")).expect("readable");
-        assert_eq!(items.len(), 2);
-        assert_eq!(
-            (items[0].index.as_str(), items[0].id.as_deref()),
-            ("a", Some("1"))
-        );
-        assert_eq!(items[1].index, "b");
-        assert!(
-            items[1].source.is_err(),
-            "the broken document is an item's error"
-        );
+fn document(
+    index: String,
+    action: Action,
+    id: Option<String>,
+    source: Map<String, Value>,
+) -> Document {
+    let operation = match action {
+        Action::Create => Operation::Create,
+        Action::Delete => Operation::Delete,
+        Action::Index | Action::Update => Operation::Index,
+    };
+    Document {
+        index,
+        operation,
+        id,
+        source,
     }
+}
 
-    #[test]
-    fn a_broken_action_line_names_itself() {
-        let error = items(b"{\"index\":{}}\n{}\nnonsense\n", Some("a"))
-            .err()
-            .unwrap_or_default();
-        assert!(
-            error.starts_with("Malformed action/metadata line [3]"),
-            "{error}"
-        );
-        assert!(items(b"{\"delete\":{}}\n", Some("a")).is_err());
-        assert!(items(b"\n", Some("a")).is_err());
+async fn updated(gateway: &Gateway, item: Item) -> Result<Value, Refusal> {
+    let index = item.index.clone();
+    let id = item.id.clone().unwrap_or_default();
+    let outcome = match target(gateway, &item) {
+        Err(refusal) => Err(refusal),
+        Ok(index) => match item.source.and_then(|body| Update::read(&body)) {
+            Err(refusal) if refusal.kind == "x_content_parse_exception" => return Err(refusal),
+            Err(refusal) => Err(refusal),
+            Ok(asked) => update(gateway, &index, &id, asked).await,
+        },
+    };
+    match outcome {
+        Ok(stored) => {
+            metrics::counter!(super::tally::ACCEPTED, "intake" => INTAKE).increment(1);
+            Ok(stored.told())
+        }
+        // What is only busy is to be sent again, as a whole.
+        Err(refusal) if refusal.status.is_server_error() => Err(refusal),
+        Err(refusal) => {
+            reject(INTAKE, refusal.kind.clone(), 1);
+            Ok(failed(&index, Some(&id), &refusal))
+        }
+    }
+}
+
+fn failed(index: &str, id: Option<&str>, refusal: &Refusal) -> Value {
+    let status = refusal.status.as_u16();
+    json!({ "_index": index, "_id": id, "status": status, "error": refusal.cause() })
+}
+
+fn told(index: &str, id: Option<String>, result: ItemResult) -> Value {
+    match result {
+        ItemResult::Conflict { id } => failed(index, Some(&id), &conflict(index, &id)),
+        ItemResult::Refused { kind, reason } => {
+            failed(index, id.as_deref(), &refused(index, &kind, reason))
+        }
+        other => Stored::of(index, other).told(),
     }
 }

@@ -1,31 +1,29 @@
-//! OTLP over HTTP, protobuf and JSON, mapped to ECS.
+//! OTLP mapped to ECS: over HTTP as protobuf and JSON, and over gRPC.
 
 use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use opentelemetry_proto::tonic::collector::logs::v1::{
-    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
-};
-use opentelemetry_proto::tonic::collector::metrics::v1::{
-    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
-};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use store::{Document, ItemResult};
+use store::Document;
 use tokio::sync::Mutex;
 
 use self::temporality::Deltas;
+use super::tally::reject;
 use super::{Came, inflate};
 use crate::problem::Problem;
 use crate::state::Gateway;
 
 mod ecs;
+mod exponential;
+mod exports;
+pub mod grpc;
 mod points;
 mod requests;
 pub mod temporality;
@@ -55,6 +53,20 @@ impl Refusal {
             status,
             code: INVALID_ARGUMENT,
             message,
+        }
+    }
+}
+
+impl From<store::Error> for Refusal {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Refused(reason) => Self::invalid(StatusCode::BAD_REQUEST, reason),
+            // Senders keep the batch and send it again.
+            error => Self {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: UNAVAILABLE,
+                message: error.to_string(),
+            },
         }
     }
 }
@@ -129,12 +141,6 @@ fn is_otlp(headers: &HeaderMap) -> bool {
         .any(|known| media(headers).eq_ignore_ascii_case(known))
 }
 
-/// How many documents were refused, and the first reason.
-struct Taken {
-    rejected: i64,
-    reason: String,
-}
-
 /// The request that came.
 fn read<T>(headers: &HeaderMap, body: Came) -> Result<T, Refusal>
 where
@@ -153,58 +159,6 @@ where
     })?;
     let request = Encoding::of(headers).decode(&body);
     request.map_err(|message| Refusal::invalid(StatusCode::BAD_REQUEST, message))
-}
-
-/// What became of the documents, as senders are told.
-fn taken(stored: Result<Vec<ItemResult>, store::Error>) -> Result<Taken, Refusal> {
-    let results = stored.map_err(|error| match error {
-        store::Error::Refused(reason) => Refusal::invalid(StatusCode::BAD_REQUEST, reason),
-        // Senders keep the batch and send it again.
-        error => Refusal {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            code: UNAVAILABLE,
-            message: error.to_string(),
-        },
-    })?;
-    let mut taken = Taken {
-        rejected: 0,
-        reason: String::new(),
-    };
-    for result in results {
-        if let ItemResult::Refused { reason, .. } = result {
-            taken.rejected += 1;
-            if taken.reason.is_empty() {
-                taken.reason = reason;
-            }
-        }
-    }
-    Ok(taken)
-}
-
-async fn take<T>(
-    gateway: &Gateway,
-    headers: &HeaderMap,
-    body: Came,
-    documents: impl FnOnce(T) -> Vec<Document>,
-) -> Result<Taken, Refusal>
-where
-    T: Message + Default + DeserializeOwned,
-{
-    let documents = documents(read(headers, body)?);
-    taken(gateway.casework.telemetry().ingest(documents).await)
-}
-
-async fn take_metrics(
-    gateway: &Gateway,
-    headers: &HeaderMap,
-    body: Came,
-) -> Result<Taken, Refusal> {
-    let request = read(headers, body)?;
-    let telemetry = gateway.casework.telemetry();
-    let stored = through(&gateway.deltas, &request, async |documents| {
-        telemetry.ingest(documents).await
-    });
-    taken(stored.await)
 }
 
 /// Stores a batch of metrics. Cumulative points are held against those that are stored, so the
@@ -229,52 +183,46 @@ async fn through<T, E>(
     Ok(stored)
 }
 
+/// One request over HTTP.
+async fn export<Q, A>(
+    headers: &HeaderMap,
+    body: Came,
+    intake: &'static str,
+    export: impl AsyncFnOnce(Q) -> Result<A, Refusal>,
+) -> Response
+where
+    Q: Message + Default + DeserializeOwned,
+    A: Message + Serialize,
+{
+    let encoding = Encoding::of(headers);
+    let request = match read(headers, body) {
+        Ok(request) => request,
+        Err(refusal) => {
+            reject(intake, refusal.status.as_u16().to_string(), 1);
+            return encoding.refuse(refusal);
+        }
+    };
+    match export(request).await {
+        Ok(answer) => encoding.answer(StatusCode::OK, &answer),
+        Err(refusal) => encoding.refuse(refusal),
+    }
+}
+
 pub async fn logs(State(gateway): State<Gateway>, headers: HeaderMap, body: Came) -> Response {
-    let taken = take::<ExportLogsServiceRequest>(&gateway, &headers, body, ecs::logs).await;
-    let partial = match taken {
-        Ok(taken) if taken.rejected > 0 => Some(ExportLogsPartialSuccess {
-            rejected_log_records: taken.rejected,
-            error_message: taken.reason,
-        }),
-        Ok(_) => None,
-        Err(refusal) => return Encoding::of(&headers).refuse(refusal),
-    };
-    let answer = ExportLogsServiceResponse {
-        partial_success: partial,
-    };
-    Encoding::of(&headers).answer(StatusCode::OK, &answer)
+    let to_store = async |request: ExportLogsServiceRequest| exports::logs(&gateway, request).await;
+    export(&headers, body, "otlp_logs", to_store).await
 }
 
 pub async fn traces(State(gateway): State<Gateway>, headers: HeaderMap, body: Came) -> Response {
-    let taken = take::<ExportTraceServiceRequest>(&gateway, &headers, body, ecs::spans).await;
-    let partial = match taken {
-        Ok(taken) if taken.rejected > 0 => Some(ExportTracePartialSuccess {
-            rejected_spans: taken.rejected,
-            error_message: taken.reason,
-        }),
-        Ok(_) => None,
-        Err(refusal) => return Encoding::of(&headers).refuse(refusal),
-    };
-    let answer = ExportTraceServiceResponse {
-        partial_success: partial,
-    };
-    Encoding::of(&headers).answer(StatusCode::OK, &answer)
+    let to_store =
+        async |request: ExportTraceServiceRequest| exports::traces(&gateway, request).await;
+    export(&headers, body, "otlp_traces", to_store).await
 }
 
 pub async fn metrics(State(gateway): State<Gateway>, headers: HeaderMap, body: Came) -> Response {
-    let taken = take_metrics(&gateway, &headers, body).await;
-    let partial = match taken {
-        Ok(taken) if taken.rejected > 0 => Some(ExportMetricsPartialSuccess {
-            rejected_data_points: taken.rejected,
-            error_message: taken.reason,
-        }),
-        Ok(_) => None,
-        Err(refusal) => return Encoding::of(&headers).refuse(refusal),
-    };
-    let answer = ExportMetricsServiceResponse {
-        partial_success: partial,
-    };
-    Encoding::of(&headers).answer(StatusCode::OK, &answer)
+    let to_store =
+        async |request: ExportMetricsServiceRequest| exports::metrics(&gateway, request).await;
+    export(&headers, body, "otlp_metrics", to_store).await
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub(super) fn open(record: &Record) -> Result<Incident, Illegal> {
         nothing_to_propose: None,
         closed_as: None,
         resolved_evidence: None,
+        feedback: None,
         opened_at: record.at,
         updated_at: record.at,
         mitigated_at: None,
@@ -105,6 +106,7 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
             | Event::ExecutionFinished { .. }
             | Event::RecoveryChecked { .. }
             | Event::Closed { .. }
+            | Event::FeedbackGiven { .. }
     );
     if incident.status.is_over() && !after_the_end {
         let status = incident.status.name();
@@ -133,15 +135,7 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
 fn course(incident: &mut Incident, record: &Record) -> Ruling {
     let event = &record.event;
     match event {
-        Event::FindingAttached { finding, .. } => {
-            if incident.findings.len() >= MAX_FINDINGS {
-                return Err(illegal(
-                    event,
-                    format!("an incident holds at most {MAX_FINDINGS} findings"),
-                ));
-            }
-            incident.findings.push(finding.as_ref().clone());
-        }
+        Event::FindingAttached { finding, .. } => attach(incident, event, finding)?,
         Event::SeverityChanged { severity, reason } => {
             incident.severity = *severity;
             incident.severity_reason = reason.clone();
@@ -154,6 +148,7 @@ fn course(incident: &mut Incident, record: &Record) -> Ruling {
             incident.nothing_to_propose = Some(reason.clone());
         }
         Event::PersonNeeded { reason } => incident.person_needed = Some(reason.clone()),
+        Event::FeedbackGiven { .. } => incident.feedback = Some(feedback::given(incident, record)?),
         Event::Mitigated { .. } => {
             if busy(incident) {
                 return Err(illegal(event, "an execution is under way"));
@@ -192,6 +187,15 @@ fn course(incident: &mut Incident, record: &Record) -> Ruling {
     Ok(())
 }
 
+fn attach(incident: &mut Incident, event: &Event, finding: &Finding) -> Ruling {
+    if incident.findings.len() >= MAX_FINDINGS {
+        let reason = format!("an incident holds at most {MAX_FINDINGS} findings");
+        return Err(illegal(event, reason));
+    }
+    incident.findings.push(finding.clone());
+    Ok(())
+}
+
 fn busy(incident: &Incident) -> bool {
     incident
         .proposals
@@ -204,13 +208,7 @@ fn reopen(incident: &mut Incident, event: &Event, finding: Option<&Finding>) -> 
         return Err(illegal(event, "the incident isn't resolved or closed"));
     }
     if let Some(finding) = finding {
-        if incident.findings.len() >= MAX_FINDINGS {
-            return Err(illegal(
-                event,
-                format!("an incident holds at most {MAX_FINDINGS} findings"),
-            ));
-        }
-        incident.findings.push(finding.clone());
+        attach(incident, event, finding)?;
     }
     incident.status = Status::Open;
     incident.reopened += 1;

@@ -50,7 +50,7 @@ pub(crate) fn finding(service: &str, tick: Timestamp) -> Finding {
     }
 }
 
-fn person(name: &str) -> Actor {
+pub(super) fn person(name: &str) -> Actor {
     Actor::Person {
         subject: name.to_owned(),
         name: name.to_owned(),
@@ -74,7 +74,7 @@ fn report(hypotheses: Vec<Hypothesis>) -> Report {
     }
 }
 
-fn hypothesis(supports: &[&str]) -> Hypothesis {
+pub(super) fn hypothesis(supports: &[&str]) -> Hypothesis {
     Hypothesis {
         id: "H1".to_owned(),
         cause: Cause::Service {
@@ -119,13 +119,13 @@ fn proposal(id: &str, expires: Timestamp, quorum: u32) -> Proposal {
 }
 
 /// A history in the making: what is appended is what the state machine allows.
-struct History {
-    incident: Incident,
+pub(super) struct History {
+    pub(super) incident: Incident,
     stored: Vec<StoredRecord>,
 }
 
 impl History {
-    fn open() -> Self {
+    pub(super) fn open() -> Self {
         let tick = Timestamp(1_000_000);
         let record = Record {
             incident: IncidentId::derive("error-rate", "payment", tick),
@@ -145,7 +145,7 @@ impl History {
         Self { incident, stored }
     }
 
-    fn add(&mut self, actor: Actor, event: Event) -> Result<(), Illegal> {
+    pub(super) fn add(&mut self, actor: Actor, event: Event) -> Result<(), Illegal> {
         self.add_later(0, actor, event)
     }
 
@@ -164,7 +164,7 @@ impl History {
         Ok(())
     }
 
-    fn agent(&mut self, agent: Agent, event: Event) -> Result<(), Illegal> {
+    pub(super) fn agent(&mut self, agent: Agent, event: Event) -> Result<(), Illegal> {
         self.add(Actor::agent(agent), event)
     }
 
@@ -178,7 +178,7 @@ impl History {
         history
     }
 
-    fn explained(&mut self) -> Result<(), Illegal> {
+    pub(super) fn explained(&mut self) -> Result<(), Illegal> {
         self.agent(
             Agent::Analyst,
             Event::InvestigationStarted {

@@ -243,7 +243,8 @@ fn deviation(piece: &Piece) -> Deviation {
         observed: piece.observed,
         threshold: piece.line,
         held_against: BASELINE,
-        unit: "in the metric's own unit",
+        // A metric's name may tell it; nothing else does.
+        unit: "",
         requests: None,
     }
 }
@@ -280,7 +281,7 @@ fn told_short(piece: &Piece) -> String {
 }
 
 /// Four significant digits.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }

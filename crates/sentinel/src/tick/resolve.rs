@@ -6,6 +6,7 @@ use casework::tools::Profile;
 use model::incident::ProposalStage;
 use model::{Actor, Agent, Event, Finding, Incident, Signal, Timestamp, Window};
 
+use super::anomalies::job_of;
 use super::{Error, Numbers, Sentinel, State, Ticked};
 use crate::reading::Reading;
 
@@ -100,21 +101,19 @@ impl Sentinel {
                 state.healthy.remove(&incident.id);
                 continue;
             }
-            let now: Vec<Health> = incident
-                .findings
-                .iter()
-                .map(|finding| {
-                    if finding.signal == Signal::Metric {
-                        return health_of_number(finding, &state.numbers);
-                    }
-                    health(
-                        finding.signal,
-                        finding.threshold,
-                        seen.get(&finding.subject.service),
-                        self.settings.min_requests,
-                    )
-                })
-                .collect();
+            let to = self.window(tick).to;
+            let mut now = Vec::with_capacity(incident.findings.len());
+            for finding in &incident.findings {
+                now.push(if job_of(finding).is_some() {
+                    self.health_of_anomaly(finding, to).await
+                } else if finding.signal == Signal::Metric {
+                    health_of_number(finding, &state.numbers)
+                } else {
+                    let reading = seen.get(&finding.subject.service);
+                    let least = self.settings.min_requests;
+                    health(finding.signal, finding.threshold, reading, least)
+                });
+            }
             let runs = state.healthy.entry(incident.id.clone()).or_default();
             lengthen(runs, &now);
             let count = runs.iter().copied().min().unwrap_or(0);
@@ -157,8 +156,9 @@ impl Sentinel {
         let Some(profile) = profiles.get(profile) else {
             return Ok(());
         };
-        let asked = match first.evidence.parameters.get("metric") {
-            Some(field) if first.signal == Signal::Metric => {
+        let asked = match (job_of(first), first.evidence.parameters.get("metric")) {
+            (Some(job), _) => self.check_anomaly(service, job, window).await?,
+            (None, Some(field)) if first.signal == Signal::Metric => {
                 self.check_number(service, field, window).await?
             }
             _ => self.check(service, profile, window).await?,

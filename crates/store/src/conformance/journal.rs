@@ -49,6 +49,11 @@ fn summary(incident: &IncidentId, service: &str, at: Timestamp, last_seq: u64) -
         confidence: None,
         proposals_pending: 0,
         person_needed: None,
+        signature: vec!["error-rate of checkout".to_owned()],
+        helped: Some("rollback checkout (P1)".to_owned()),
+        feedback_right: Some(true),
+        feedback_confidence: Some(0.9),
+        feedback_cause: None,
         last_seq,
     }
 }

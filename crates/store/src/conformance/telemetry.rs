@@ -90,6 +90,69 @@ pub async fn an_id_is_never_doubled(store: &impl Telemetry) {
     );
 }
 
+/// In the order of the batch, also within it, and for good.
+pub async fn what_is_deleted_is_gone(store: &impl Telemetry) {
+    let make = |name: &str, operation, value: i64| {
+        let source = json!({"@timestamp": "2026-11-24T10:00:00Z", "deployment.number": value});
+        document("deployments-shop", Some(name), operation, source)
+    };
+    let (create, index, delete) = (Operation::Create, Operation::Index, Operation::Delete);
+    let first = vec![
+        make("a", create, 1),
+        make("a", delete, 0),
+        make("a", delete, 0),
+        make("a", create, 2),
+        make("b", index, 10),
+        make("c", create, 100),
+    ];
+    let expected = vec![
+        ItemResult::Created { id: id("a") },
+        ItemResult::Deleted { id: id("a") },
+        ItemResult::NotFound { id: id("a") },
+        ItemResult::Created { id: id("a") },
+        ItemResult::Created { id: id("b") },
+        ItemResult::Created { id: id("c") },
+    ];
+    assert_eq!(ingest(store, first).await, expected, "within one batch");
+    let second = vec![
+        make("a", delete, 0),
+        make("b", index, 20),
+        make("b", delete, 0),
+        make("b", create, 30),
+        make("d", delete, 0),
+    ];
+    let expected = vec![
+        ItemResult::Deleted { id: id("a") },
+        ItemResult::Updated { id: id("b") },
+        ItemResult::Deleted { id: id("b") },
+        ItemResult::Created { id: id("b") },
+        ItemResult::NotFound { id: id("d") },
+    ];
+    assert_eq!(ingest(store, second).await, expected, "across batches");
+    let query = "FROM deployments-shop | STATS n = COUNT(*), sum = SUM(deployment.number)";
+    assert_eq!(row(store, query).await, ["2", "130"], "b is 30, c is 100");
+    let nowhere = document("deployments-none", Some("a"), delete, json!({}));
+    let stream = document("logs-application", Some("a"), delete, json!({}));
+    let made = create_log(store).await;
+    assert!(matches!(made, ItemResult::Created { .. }), "{made:?}");
+    for (document, kind) in [
+        (nowhere, "index_not_found_exception"),
+        (stream, "illegal_argument_exception"),
+    ] {
+        let refused = ingest(store, vec![document]).await.remove(0);
+        let ItemResult::Refused { kind: said, .. } = &refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(said, kind);
+    }
+}
+
+async fn create_log(store: &impl Telemetry) -> ItemResult {
+    let source = json!({"@timestamp": "2026-11-24T10:00:00Z", "message": "m"});
+    let log = document("logs-application", Some("a"), Operation::Create, source);
+    ingest(store, vec![log]).await.remove(0)
+}
+
 pub async fn items_are_refused_one_by_one(store: &impl Telemetry) {
     let at = "2026-11-24T10:00:00Z";
     let results = ingest(

@@ -87,6 +87,18 @@ impl Address {
         })
     }
 
+    /// Another address, come to by the same login, certificates and time limit.
+    ///
+    /// # Errors
+    /// As [`Address::parse`].
+    pub fn beside(&self, text: &str) -> Result<Self, String> {
+        let Self { nodes, .. } = Self::parse(text)?;
+        Ok(Self {
+            nodes,
+            ..self.clone()
+        })
+    }
+
     /// Whether a text is meant as an address of Elasticsearch at all.
     pub fn looks_like(text: &str) -> bool {
         text.starts_with("http://") || text.starts_with("https://")

@@ -24,7 +24,7 @@ pub struct Item {
     /// The sender gave the id: one like it may have been there before.
     pub given: bool,
     pub operation: Operation,
-    /// Both lines, each with its newline.
+    /// Both lines, each with its newline; a deletion has one.
     pub lines: Vec<u8>,
 }
 
@@ -57,6 +57,16 @@ fn item(
     check_writable(&index)?;
     let (mut operation, mut given) = (operation, id.is_some());
     let mut id = id.unwrap_or_else(new_id);
+    if operation == Operation::Delete {
+        let head = json!({ "delete": { "_index": index, "_id": id } });
+        return Ok(Item {
+            place,
+            id,
+            given,
+            operation,
+            lines: format!("{head}\n").into_bytes(),
+        });
+    }
     if index == SERVICES {
         // Services are known by their names, whatever the sender calls the document.
         let service = service(&source).map_err(|reason| ItemResult::refused(PARSING, reason))?;
@@ -70,7 +80,7 @@ fn item(
     }
     let action = match operation {
         Operation::Create => "create",
-        Operation::Index => "index",
+        Operation::Index | Operation::Delete => "index",
     };
     let head = json!({ action: { "_index": index, "_id": id } });
     let lines = format!("{head}\n{}\n", Value::Object(source)).into_bytes();
@@ -134,6 +144,14 @@ pub fn result(item: &Item, said: &Value, repeated: bool) -> ItemResult {
         .unwrap_or(&Value::Null);
     let id = || item.id.clone();
     match said["status"].as_u64() {
+        Some(200) if item.operation == Operation::Delete => ItemResult::Deleted { id: id() },
+        Some(404) if item.operation == Operation::Delete && said.get("error").is_none() => {
+            // Sent twice, the first one took it.
+            match repeated {
+                true => ItemResult::Deleted { id: id() },
+                false => ItemResult::NotFound { id: id() },
+            }
+        }
         Some(201) => ItemResult::Created { id: id() },
         Some(200) => ItemResult::Updated { id: id() },
         // An id that was made here can only be there from the try before.
@@ -259,6 +277,30 @@ mod tests {
         assert_eq!(
             result(given, &json!({"index": {"status": 200}}), false),
             ItemResult::Updated { id: "1".to_owned() }
+        );
+    }
+
+    #[test]
+    fn deletions_are_one_line() {
+        let mut gone = document("notes", Some("1"), json!({}));
+        gone.operation = Operation::Delete;
+        let (items, _) = prepared(vec![gone]);
+        let text = String::from_utf8_lossy(&items[0].lines);
+        assert_eq!(text, "{\"delete\":{\"_index\":\"notes\",\"_id\":\"1\"}}\n");
+        let id = || "1".to_owned();
+        let said = |status: u64, repeated| {
+            result(
+                &items[0],
+                &json!({ "delete": { "status": status } }),
+                repeated,
+            )
+        };
+        assert_eq!(said(200, false), ItemResult::Deleted { id: id() });
+        assert_eq!(said(404, false), ItemResult::NotFound { id: id() });
+        assert_eq!(
+            said(404, true),
+            ItemResult::Deleted { id: id() },
+            "by the try before"
         );
     }
 

@@ -56,6 +56,8 @@ pub struct Call {
     media: &'static str,
     again: Again,
     within: Option<Duration>,
+    headers: Vec<(&'static str, &'static str)>,
+    compressed: bool,
 }
 
 impl Call {
@@ -68,6 +70,8 @@ impl Call {
             media: JSON,
             again: Again::Harmless,
             within: None,
+            headers: Vec::new(),
+            compressed: true,
         }
     }
 
@@ -106,6 +110,17 @@ impl Call {
 
     pub fn within(mut self, time: Duration) -> Self {
         self.within = Some(time);
+        self
+    }
+
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Sends the body as it is, whatever its length.
+    pub fn uncompressed(mut self) -> Self {
+        self.compressed = false;
         self
     }
 
@@ -180,18 +195,22 @@ impl Client {
     }
 
     /// What Elasticsearch says, after as many tries as are safe and useful.
+    ///
+    /// All tries are one trace (`traceparent`, W3C Trace Context), so that the cluster's slow logs
+    /// and its tasks name the call.
     pub async fn send(&self, call: &Call) -> Result<Reply, Failure> {
+        let trace = trace_id();
         let mut attempt = 1;
         loop {
             let number = self.node.load(Ordering::Relaxed);
-            let failure = match self.once(call, number).await {
+            let failure = match self.once(call, number, trace).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
             if attempt == MAX_ATTEMPTS || !tried_again(&failure, call.again) {
                 return Err(failure);
             }
-            tracing::debug!(?failure, attempt, "a call to Elasticsearch is tried again");
+            tracing::debug!(?failure, attempt, trace = %format!("{trace:032x}"), "a call to Elasticsearch is tried again");
             // Whoever else failed on this node has moved on already.
             let next = (number + 1) % self.address.nodes.len().max(1);
             let _ = self
@@ -202,7 +221,7 @@ impl Client {
         }
     }
 
-    async fn once(&self, call: &Call, number: usize) -> Result<Reply, Failure> {
+    async fn once(&self, call: &Call, number: usize, trace: u128) -> Result<Reply, Failure> {
         let nodes = &self.address.nodes;
         let Some(node) = nodes.get(number % nodes.len().max(1)) else {
             return Err(Failure::Unreached("no node is named".to_owned()));
@@ -210,13 +229,18 @@ impl Client {
         let mut request = self
             .http
             .request(call.method.clone(), call.url(node))
-            .timeout(call.within.unwrap_or(self.address.timeout));
+            .timeout(call.within.unwrap_or(self.address.timeout))
+            .header("traceparent", traceparent(trace));
+        for (name, value) in &call.headers {
+            request = request.header(*name, *value);
+        }
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
         if !call.body.is_empty() {
             request = request.header(CONTENT_TYPE, call.media);
-            request = match compressed(&call.body) {
+            let smaller = call.compressed.then(|| compressed(&call.body)).flatten();
+            request = match smaller {
                 Some(bytes) => request.header(CONTENT_ENCODING, "gzip").body(bytes),
                 None => request.body(call.body.clone()),
             };
@@ -230,6 +254,20 @@ impl Client {
         })?;
         read(node, response).await
     }
+}
+
+/// Of a trace of our own; never all zeros, which no trace is.
+fn trace_id() -> u128 {
+    let mut bytes = [0; 16];
+    // Without chance the id says less; the call is as good.
+    let _ = getrandom::fill(&mut bytes);
+    u128::from_be_bytes(bytes).max(1)
+}
+
+/// A span of its own for each try; not sampled: we send no spans of these calls.
+fn traceparent(trace: u128) -> String {
+    let span = (trace_id() as u64).max(1);
+    format!("00-{trace:032x}-{span:016x}-00")
 }
 
 fn tried_again(failure: &Failure, again: Again) -> bool {
@@ -318,7 +356,18 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::address::Address;
-    use super::{Again, Call, Failure, is_plain_miss, tried_again};
+    use super::{Again, Call, Failure, is_plain_miss, traceparent, tried_again};
+
+    #[test]
+    fn a_trace_has_a_span_for_each_try() {
+        let (first, second) = (traceparent(7), traceparent(7));
+        assert!(
+            first.starts_with("00-00000000000000000000000000000007-"),
+            "{first}"
+        );
+        assert_eq!(first.len(), 55);
+        assert_ne!(first, second);
+    }
 
     #[test]
     fn paths_are_escaped_and_lie_under_the_nodes_own() {

@@ -40,6 +40,8 @@ impl Failure {
             false => (text("type"), text("reason")),
         };
         let reason = reason
+            // Kibana's form: `error` is the status in words, `message` says why.
+            .or_else(|| body["message"].as_str().map(str::to_owned))
             .or_else(|| error.as_str().map(str::to_owned))
             .unwrap_or_else(|| format!("HTTP status {status} without a reason"));
         Self::Said {

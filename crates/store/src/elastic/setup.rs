@@ -20,6 +20,10 @@ pub struct Step {
     /// Such as `index template datapulse-logs`.
     pub what: String,
     pub change: Change,
+    /// As it is there; null where it isn't, or isn't to be replaced.
+    pub before: Value,
+    /// As it is to be.
+    pub after: Value,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +33,10 @@ pub enum Change {
     Made,
     /// Was there with another content.
     Replaced,
+    /// Is there with another content, and stays so: what it holds would be lost.
+    Kept,
+    /// Was there, and is no more.
+    Removed,
 }
 
 impl Elastic {
@@ -59,12 +67,17 @@ async fn template(
     dry_run: bool,
 ) -> Result<Step, Error> {
     let digest = Digest::of(body.to_string().as_bytes()).to_string();
+    let after = flat_settings(&body);
+    let mut before = Value::Null;
     body["_meta"] = json!({ "managed_by": "datapulse", DIGEST: digest });
     let path = ["_index_template", name];
-    let change = match client.send(&Call::get(path)).await {
-        Ok(reply) => {
-            let known = &reply.body["index_templates"][0]["index_template"]["_meta"][DIGEST];
-            match known.as_str() == Some(digest.as_str()) {
+    let get = Call::get(path).with("flat_settings", "true");
+    let change = match client.send(&get).await {
+        Ok(mut reply) => {
+            before = reply.body["index_templates"][0]["index_template"].take();
+            let meta = before.as_object_mut();
+            let meta = meta.and_then(|fields| fields.shift_remove("_meta"));
+            match meta.is_some_and(|meta| meta[DIGEST] == digest.as_str()) {
                 true => Change::Unchanged,
                 false => Change::Replaced,
             }
@@ -78,6 +91,8 @@ async fn template(
     Ok(Step {
         what: format!("index template {name}"),
         change,
+        before,
+        after,
     })
 }
 
@@ -105,7 +120,32 @@ async fn index(client: &Client, name: &str, body: &Value, dry_run: bool) -> Resu
     Ok(Step {
         what: format!("index {name}"),
         change,
+        before: Value::Null,
+        after: flat_settings(body),
     })
+}
+
+/// A body with its settings as Elasticsearch gives them back: flat names, all of them texts.
+fn flat_settings(body: &Value) -> Value {
+    let mut body = body.clone();
+    let within = match body["template"].is_object() {
+        true => &mut body["template"]["settings"],
+        false => &mut body["settings"],
+    };
+    if let Some(settings) = within.as_object_mut() {
+        let named = std::mem::take(settings).into_iter().map(|(name, value)| {
+            let name = match name.strip_prefix("index.") {
+                Some(_) => name,
+                None => format!("index.{name}"),
+            };
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            (name, Value::from(text))
+        });
+        settings.extend(named.collect::<Vec<_>>());
+    }
+    body
 }
 
 /// Only a lookup index can be joined.

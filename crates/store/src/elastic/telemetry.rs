@@ -14,7 +14,7 @@ use super::question;
 use super::wait::{chance, pause};
 use crate::error::Error;
 use crate::indices::TIMESTAMP;
-use crate::telemetry::{Document, ItemResult, Telemetry, check_batch};
+use crate::telemetry::{Document, Feature, ItemResult, Telemetry, check_batch};
 
 /// Time for one `_bulk` request.
 const BULK: Duration = Duration::from_secs(60);
@@ -66,6 +66,10 @@ impl Telemetry for Elastic {
 
     fn max_rows(&self) -> usize {
         self.inner.max_rows
+    }
+
+    fn has(&self, feature: Feature) -> bool {
+        Elastic::has(self, feature)
     }
 
     async fn fields(&self, pattern: &str) -> Result<Vec<esql::Field>, Error> {

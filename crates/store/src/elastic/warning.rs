@@ -22,13 +22,15 @@ fn text(header: &[u8]) -> Option<String> {
                 bytes.push(*escaped);
                 after
             }
-            // What isn't ASCII comes percent-encoded, and then so does the sign itself.
+            // What is beyond comes percent-encoded, and then so does the sign itself.
             [b'%', high, low, after @ ..] if hexadecimal(*high, *low).is_some() => {
                 bytes.extend(hexadecimal(*high, *low));
                 after
             }
+            // Up to U+00FF characters come as they are.
             [other, after @ ..] => {
-                bytes.push(*other);
+                let mut letter = [0; 4];
+                bytes.extend(char::from(*other).encode_utf8(&mut letter).bytes());
                 after
             }
         };

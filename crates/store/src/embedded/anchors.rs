@@ -20,15 +20,21 @@ pub struct Anchors {
 impl Anchors {
     /// Opens or makes the file, cuts a torn last line, and appends lines for what the journal
     /// holds beyond the file's last one.
-    pub fn open(path: &Path, connection: &Connection, durable: bool) -> Result<Self, Error> {
+    ///
+    /// Also says what is wrong where the journal lacks what the last line names.
+    pub fn open(
+        path: &Path,
+        connection: &Connection,
+        durable: bool,
+    ) -> Result<(Self, Option<String>), Error> {
         let (file, last) = AnchorFile::open(path, durable)?;
-        let anchored = match &last {
+        let (anchored, doubt) = match &last {
             Some(line) => position_of(connection, line)?,
-            None => 0,
+            None => (0, None),
         };
         let mut anchors = Self { file, anchored };
         anchors.catch_up(connection)?;
-        Ok(anchors)
+        Ok((anchors, doubt))
     }
 
     /// Appends a line for every record after the last anchored one, and syncs the file.
@@ -67,25 +73,33 @@ fn heads_after(connection: &Connection, position: i64) -> Result<(Vec<Head>, i64
     Ok((heads, last))
 }
 
-/// Where in the journal the file's last line stands. A line that the journal doesn't know
-/// (verification will say so) counts as covering all that was there before it.
-fn position_of(connection: &Connection, line: &str) -> Result<i64, Error> {
-    let known: Option<i64> = match serde_json::from_str::<AnchorLine>(line) {
-        Ok(anchor) => connection
-            .prepare_cached("SELECT position FROM records WHERE incident = ?1 AND seq = ?2")?
-            .query_row(
-                rusqlite::params![anchor.incident.as_str(), anchor.seq as i64],
-                |row| row.get(0),
+/// Where in the journal the file's last line stands. A line that the journal doesn't know counts
+/// as covering all that was there before it; then it is said, too.
+fn position_of(connection: &Connection, line: &str) -> Result<(i64, Option<String>), Error> {
+    let (known, doubt): (Option<i64>, String) = match serde_json::from_str::<AnchorLine>(line) {
+        Ok(anchor) => {
+            let position = connection
+                .prepare_cached("SELECT position FROM records WHERE incident = ?1 AND seq = ?2")?
+                .query_row(
+                    rusqlite::params![anchor.incident.as_str(), anchor.seq as i64],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            let record = format!("{}:{}", anchor.incident, anchor.seq);
+            (
+                position,
+                format!("{record} is anchored, and the journal lacks it: its tail was cut"),
             )
-            .optional()?,
-        Err(_) => None,
+        }
+        Err(error) => (None, format!("the last line can't be read: {error}")),
     };
-    match known {
-        Some(position) => Ok(position),
-        None => Ok(connection.query_row(
-            "SELECT coalesce(max(position), 0) FROM records",
-            [],
-            |row| row.get(0),
-        )?),
+    if let Some(position) = known {
+        return Ok((position, None));
     }
+    let last = connection.query_row(
+        "SELECT coalesce(max(position), 0) FROM records",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok((last, Some(doubt)))
 }

@@ -29,8 +29,8 @@ use super::align::fit;
 use super::question::{self, Call, Question, Reduction, Scaled};
 use super::scan::external;
 use super::segment::Segment;
-use super::summary::{FIRST, Head, LAST, ROWS, column};
 use super::sketch;
+use super::summary::{FIRST, Head, LAST, ROWS, column};
 use crate::indices::TIMESTAMP;
 
 /// Row groups that are worth a task of their own.
@@ -161,7 +161,11 @@ fn answer(question: &Question, told: &Told, schema: &SchemaRef) -> Result<(Recor
         columns.extend(state(question, &head, &groups, call, *scaled)?);
     }
     if columns.len() != schema.fields().len() {
-        return exec_err!("summaries give {} columns of {}", columns.len(), schema.fields().len());
+        return exec_err!(
+            "summaries give {} columns of {}",
+            columns.len(),
+            schema.fields().len()
+        );
     }
     let fitted = columns.iter().zip(schema.fields()).map(|(column, field)| {
         match column.data_type() == field.data_type() {
@@ -299,12 +303,7 @@ fn state(
 }
 
 /// What is known of a measure.
-fn measured(
-    question: &Question,
-    head: &Head,
-    groups: &Groups,
-    scaled: Scaled,
-) -> Result<Known> {
+fn measured(question: &Question, head: &Head, groups: &Groups, scaled: Scaled) -> Result<Known> {
     let name = question.schema.field(scaled.column).name();
     let summary = &groups.summary;
     if name == TIMESTAMP {
@@ -365,7 +364,10 @@ fn sketches(
     (least, greatest): (&ArrayRef, &ArrayRef),
     factor: f64,
 ) -> Result<Vec<Vec<(f64, f64)>>> {
-    let (least, greatest) = (cast(least, &DataType::Float64)?, cast(greatest, &DataType::Float64)?);
+    let (least, greatest) = (
+        cast(least, &DataType::Float64)?,
+        cast(greatest, &DataType::Float64)?,
+    );
     let least = least.as_primitive::<Float64Type>();
     let greatest = greatest.as_primitive::<Float64Type>();
     let each = sketches.as_binary::<i32>().iter().enumerate();
@@ -403,7 +405,9 @@ fn constant(
         }
         _ => None,
     };
-    let doubles = doubles.as_ref().map(|values| values.as_primitive::<Float64Type>());
+    let doubles = doubles
+        .as_ref()
+        .map(|values| values.as_primitive::<Float64Type>());
     let pairs = doubles.map(|values| {
         let pair = |group: usize| (values.value(group), counts[group] as f64);
         let each = (0..count).map(|group| match counts[group] {
@@ -415,7 +419,13 @@ fn constant(
     let sums = match data_type {
         DataType::Float64 => {
             let of = |pairs: &Vec<(f64, f64)>| pairs.iter().map(|(v, n)| v * n).sum::<f64>();
-            Sums::Double(pairs.iter().flatten().map(|pairs| (of(pairs), 0.0)).collect())
+            Sums::Double(
+                pairs
+                    .iter()
+                    .flatten()
+                    .map(|pairs| (of(pairs), 0.0))
+                    .collect(),
+            )
         }
         DataType::Int64 | DataType::Int32 => {
             let whole = cast(&values, &DataType::Int64)?;

@@ -1,6 +1,7 @@
 //! What the engine is given for one query: every index, as it is when the query begins.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -19,6 +20,8 @@ pub struct Snapshot {
     engine: Arc<Engine>,
     database: Database,
     telemetry: Vec<IndexSnapshot>,
+    /// Names of indices that were asked for.
+    asked: Mutex<BTreeSet<String>>,
 }
 
 impl Snapshot {
@@ -27,6 +30,7 @@ impl Snapshot {
             engine: engine.clone(),
             database: engine.database.clone(),
             telemetry: engine.snapshot(|_| true),
+            asked: Mutex::default(),
         }
     }
 
@@ -36,27 +40,46 @@ impl Snapshot {
             engine: engine.clone(),
             database: engine.database.clone(),
             telemetry: engine.snapshot(|name| pattern.names(name)),
+            asked: Mutex::default(),
         }
     }
 
     /// The indices that the pattern names, sorted by name.
     pub async fn matching(&self, pattern: &str) -> Result<Vec<Index>, Error> {
-        let names = Pattern::new(pattern);
+        let names = self.engine.pattern(pattern);
         let wanted = names.clone();
+        // Somebody's own index stands in the place of the table.
+        let replaced = self.telemetry.iter().any(|index| index.name == SERVICES);
         let mut found = if names.may_name_tables() {
             self.database
-                .call(move |connection| tables::indices(connection, |name| wanted.names(name)))
+                .call(move |connection| {
+                    tables::indices(connection, |name| {
+                        wanted.names(name) && !(replaced && name == SERVICES)
+                    })
+                })
                 .await?
         } else {
             Vec::new()
         };
+        self.asking()
+            .extend(found.iter().map(|index| index.name.clone()));
         for index in &self.telemetry {
             if names.names(&index.name) && !found.iter().any(|other| other.name == index.name) {
+                self.asking().insert(index.name.clone());
                 found.push(self.index(index));
             }
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
+    }
+
+    /// The indices that [`Snapshot::matching`] has given.
+    pub fn asked(&self) -> BTreeSet<String> {
+        self.asking().clone()
+    }
+
+    fn asking(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn index(&self, index: &IndexSnapshot) -> Index {

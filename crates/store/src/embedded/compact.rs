@@ -216,7 +216,7 @@ fn merge(engine: &Engine, group: Vec<Arc<Segment>>) -> Result<Written, Error> {
 /// Spans of time that hold about `most` rows each and all rows together; rows without a moment
 /// are in the first one.
 fn slices(group: &[Arc<Segment>], most: u64) -> Result<Vec<Range<i64>>, Error> {
-    let all = || vec![i64::MIN..i64::MAX];
+    let all = || std::iter::once(i64::MIN..i64::MAX).collect();
     if group.iter().map(|one| one.row.rows).sum::<u64>() <= most {
         return Ok(all());
     }

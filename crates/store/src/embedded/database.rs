@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::engine::has_parameters;
+use super::engine::has_column;
+use super::mirror;
 use crate::error::Error;
 
 /// How long a statement waits for another process's lock.
@@ -15,7 +16,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Pages that SQLite may keep in memory, in KiB.
 const CACHE_KIB: i64 = 4_096;
 
-const SCHEMA: &str = "
+pub const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS records(
   position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -39,6 +40,9 @@ CREATE TABLE IF NOT EXISTS fields(
   PRIMARY KEY(index_name, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS indices(name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS templates(name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS aliases(
+  name TEXT NOT NULL, index_name TEXT NOT NULL, is_write_index INTEGER,
+  PRIMARY KEY(name, index_name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dropped(
   index_name TEXT PRIMARY KEY, generation INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments(
@@ -47,7 +51,8 @@ CREATE TABLE IF NOT EXISTS segments(
   min_ms INTEGER, max_ms INTEGER);
 CREATE TABLE IF NOT EXISTS replaced(
   segment INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY(segment, document)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS damaged(file TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS damaged(
+  file TEXT PRIMARY KEY, reason TEXT NOT NULL, index_name TEXT) WITHOUT ROWID;
 ";
 
 /// One connection; statements run on a thread that may block.
@@ -66,13 +71,9 @@ impl Database {
             let level = if durable { "FULL" } else { "OFF" };
             connection.pragma_update(None, "synchronous", level)?;
             connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-            connection.execute_batch(SCHEMA)
+            make(&connection)
         };
         prepare().map_err(|error| opening(path, &error))?;
-        // Folders from before fields had parameters.
-        if !has_parameters(&connection)? {
-            connection.execute_batch("ALTER TABLE fields ADD COLUMN parameters TEXT")?;
-        }
         Ok(Self::of(connection))
     }
 
@@ -115,6 +116,21 @@ impl Database {
         let database = self.clone();
         blocking(move || database.with(work)).await
     }
+}
+
+/// Makes what is missing, all at once.
+fn make(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    // Folders from before fields had parameters, and damage its index.
+    for (table, column) in [("fields", "parameters"), ("damaged", "index_name")] {
+        if !has_column(&transaction, table, column)? {
+            let add = format!("ALTER TABLE {table} ADD COLUMN {column} TEXT");
+            transaction.execute_batch(&add)?;
+        }
+    }
+    mirror::make(&transaction)?;
+    transaction.commit()
 }
 
 /// Runs work that blocks on a thread for it.

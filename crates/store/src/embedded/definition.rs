@@ -69,6 +69,8 @@ pub enum Dynamic {
     False,
     /// The document is refused.
     Strict,
+    /// It becomes a runtime field.
+    Runtime,
 }
 
 impl Dynamic {
@@ -80,6 +82,7 @@ impl Dynamic {
                 "true" => Some(Self::True),
                 "false" => Some(Self::False),
                 "strict" => Some(Self::Strict),
+                "runtime" => Some(Self::Runtime),
                 _ => None,
             },
             _ => None,
@@ -98,6 +101,10 @@ pub struct Definition {
     pub settings: Map<String, Value>,
     /// `dynamic`, `dynamic_templates`, `properties` and what else was given.
     pub mappings: Value,
+    /// Of an index that was made by its first document and was only told what becomes of new
+    /// fields: types are still those of its name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_family: bool,
 }
 
 impl Definition {
@@ -111,15 +118,6 @@ impl Definition {
             return Err(wrong(
                 "parse_exception",
                 format!("unknown key [{unknown}] for create index"),
-            ));
-        }
-        if body
-            .get("aliases")
-            .is_some_and(|aliases| !is_empty(aliases))
-        {
-            return Err(wrong(
-                "illegal_argument_exception",
-                "aliases: the embedded store has no aliases".to_owned(),
             ));
         }
         let mut settings = Map::new();
@@ -137,8 +135,20 @@ impl Definition {
                 ),
             ));
         }
+        let shards = settings
+            .get("index.number_of_shards")
+            .and_then(Value::as_str);
+        if let (Some("lookup"), Some(shards)) = (mode, shards.filter(|shards| *shards != "1")) {
+            return Err(wrong(
+                "illegal_argument_exception",
+                format!(
+                    "index with [lookup] mode must have [index.number_of_shards] set to 1 or unset; provided {shards}"
+                ),
+            ));
+        }
         let mappings = body.get("mappings").cloned().unwrap_or(Value::Null);
         let definition = Self {
+            by_family: false,
             kind,
             uuid,
             created_ms,
@@ -161,7 +171,7 @@ impl Definition {
             && Dynamic::read(dynamic).is_none()
         {
             return Err(mapper(format!(
-                "Failed to parse mapping: [dynamic] is {dynamic}; expected true, false or strict"
+                "Failed to parse mapping: [dynamic] is {dynamic}; expected true, false, strict or runtime"
             )));
         }
         let rules = self
@@ -279,10 +289,6 @@ fn fits_any(patterns: &Value, name: &str, missing: bool) -> bool {
     }
 }
 
-fn is_empty(value: &Value) -> bool {
-    value.as_object().is_some_and(Map::is_empty) || value.is_null()
-}
-
 fn unknown_key<'v>(body: &'v Value, known: &[&str]) -> Option<&'v str> {
     let mut names = body.as_object()?.keys().map(String::as_str);
     names.find(|name| !known.contains(name))
@@ -363,7 +369,7 @@ fn walk(
                     && Dynamic::read(dynamic).is_none()
                 {
                     return Err(mapper(format!(
-                        "Failed to parse mapping: [dynamic] of [{name}] is {dynamic}; expected true, false or strict"
+                        "Failed to parse mapping: [dynamic] of [{name}] is {dynamic}; expected true, false, strict or runtime"
                     )));
                 }
                 if kind.is_none()
@@ -479,8 +485,8 @@ mod tests {
             refused(json!({ "settings": { "index.mode": "time_series" } })).contains("time_series")
         );
         assert!(
-            refused(json!({ "mappings": { "dynamic": "runtime" } }))
-                .contains("expected true, false or strict")
+            refused(json!({ "mappings": { "dynamic": "nonsense" } }))
+                .contains("expected true, false, strict or runtime")
         );
     }
 

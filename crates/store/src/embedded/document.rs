@@ -328,9 +328,8 @@ fn double(value: &Value) -> Option<f64> {
 /// What is left of a number in the mapping's type.
 fn narrowed(field: &Mapped, number: f64) -> f64 {
     match (field.mapping.as_str(), field.scaling_factor()) {
-        ("float" | "half_float", _) => f64::from(number as f32),
         ("scaled_float", Some(factor)) if factor > 0.0 => (number * factor).round() / factor,
-        _ => number,
+        (word, _) => esql::document::narrowed(number, word),
     }
 }
 

@@ -8,10 +8,12 @@ use arrow::record_batch::RecordBatch;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
+use super::aliases::Aliases;
+use super::damage::Damage;
 use super::database::Database;
 use super::definition::Definition;
 use super::folder::Folder;
-use super::mapping::{Mapped, Mapping};
+use super::mapping::{Family, Mapped, Mapping};
 use super::memory::{IdKeys, Memory};
 use super::segment::{Segment, SegmentRow, column_of_ids};
 use super::template::{self, Template};
@@ -60,8 +62,8 @@ impl State {
 /// What of the stored data can't be trusted, and what can't be done now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Each names a file that was set aside, and why.
-    pub damaged: Vec<String>,
+    /// What was set aside, and why.
+    pub damaged: Vec<Damage>,
     /// The last attempt to write segments failed: why.
     pub flush_error: Option<String>,
     /// Documents in memory and log only.
@@ -78,6 +80,7 @@ pub struct Engine {
     pub ids: IdKeys,
     mappings: RwLock<BTreeMap<String, Arc<Mutex<Mapping>>>>,
     templates: RwLock<Vec<Template>>,
+    aliases: RwLock<Aliases>,
     state: RwLock<State>,
     health: Mutex<Health>,
     /// Held while rows are frozen, written and published.
@@ -99,6 +102,7 @@ impl Engine {
             ids,
             mappings: RwLock::default(),
             templates: RwLock::default(),
+            aliases: RwLock::default(),
             state: RwLock::default(),
             health: Mutex::default(),
             flushing: Mutex::new(()),
@@ -178,6 +182,14 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub fn aliases(&self) -> RwLockReadGuard<'_, Aliases> {
+        self.aliases.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn aliases_mut(&self) -> RwLockWriteGuard<'_, Aliases> {
+        self.aliases.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes an index as it is defined; the database has it first.
     pub fn create(&self, index: &str, definition: Definition) -> Result<(), Error> {
         let mut mappings = self
@@ -218,6 +230,7 @@ impl Engine {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         mappings.remove(index);
+        self.aliases_mut().forget(index);
         let removed = self.state_mut().indices.remove(index);
         let segments = removed.as_ref().map_or(&[][..], |rows| &rows.segments);
         segments.iter().for_each(|segment| segment.retire());
@@ -244,7 +257,11 @@ impl Engine {
             .mappings
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        let mapping = Mapping::defined(definition, fields, true);
+        let by_family = definition.by_family;
+        let mut mapping = Mapping::defined(definition, fields, true);
+        if by_family {
+            mapping.family = Family::of(index);
+        }
         mappings.insert(index.to_owned(), Arc::new(Mutex::new(mapping)));
     }
 
@@ -368,10 +385,10 @@ fn save_field(connection: &Connection, index: &str, field: &Mapped) -> Result<()
     Ok(())
 }
 
-pub fn has_parameters(connection: &Connection) -> Result<bool, Error> {
+pub fn has_column(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<bool> {
     let count: i64 = connection.query_row(
-        "SELECT COUNT(*) FROM pragma_table_info('fields') WHERE name = 'parameters'",
-        [],
+        "SELECT COUNT(*) FROM pragma_table_info(?1) WHERE name = ?2",
+        [table, column],
         |row| row.get(0),
     )?;
     Ok(count > 0)
@@ -380,7 +397,7 @@ pub fn has_parameters(connection: &Connection) -> Result<bool, Error> {
 /// Every index's fields as they are stored.
 pub fn load_fields(connection: &Connection) -> Result<BTreeMap<String, Vec<Mapped>>, Error> {
     // An older folder that is only read lacks the column.
-    let parameters = match has_parameters(connection)? {
+    let parameters = match has_column(connection, "fields", "parameters")? {
         true => "parameters",
         false => "NULL",
     };

@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use super::compact;
-use super::database::set_meta;
+use super::database::{meta, set_meta};
 use super::engine::{Engine, State};
 use super::folder::sync_folder;
 use super::log;
@@ -24,6 +24,18 @@ use crate::error::Error;
 
 /// `meta`: the first generation of the log that no segment covers.
 pub const LOG_FROM: &str = "log_from";
+
+/// What [`LOG_FROM`] says.
+pub fn log_from(connection: &Connection) -> Result<u64, Error> {
+    let Some(text) = meta(connection, LOG_FROM)? else {
+        return Ok(0);
+    };
+    text.parse().map_err(|_| {
+        Error::Damaged(format!(
+            "the database: table meta, row {LOG_FROM}: {text:?} is no number"
+        ))
+    })
+}
 
 /// How often the background thread looks whether there is something to write.
 const TICK: Duration = Duration::from_millis(200);

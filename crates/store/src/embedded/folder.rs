@@ -8,7 +8,11 @@ use crate::error::{Error, at};
 use crate::lock::Lock;
 
 /// What the `format` file says; another number is another layout.
-pub const FORMAT: &str = "datapulse 1";
+pub const FORMAT: &str = "datapulse 2";
+
+/// Older layouts that are brought to the present one when they are opened for writing
+/// ([`super::migrate`]), and that can be read as they are.
+pub const OLDER: [&str; 1] = ["datapulse 1"];
 
 /// Paths inside a data folder.
 #[derive(Debug, Clone)]
@@ -23,6 +27,11 @@ impl Folder {
 
     pub fn database(&self) -> PathBuf {
         self.root.join("truth.db")
+    }
+
+    /// What SQLite has committed and not yet put into the database's own file.
+    pub fn write_ahead(&self) -> PathBuf {
+        self.root.join("truth.db-wal")
     }
 
     pub fn segments(&self) -> PathBuf {
@@ -51,7 +60,7 @@ impl Folder {
             root: root.to_owned(),
         };
         std::fs::create_dir_all(root).map_err(|error| at(root, "can't be made", &error))?;
-        let lock = Lock::take(root)?;
+        let lock = Lock::take(root, "data folder")?;
         folder.check_format(true)?;
         for path in [folder.segments(), folder.log()] {
             std::fs::create_dir_all(&path).map_err(|error| at(&path, "can't be made", &error))?;
@@ -75,16 +84,18 @@ impl Folder {
         Ok(folder)
     }
 
+    /// What the folder's `format` says.
+    pub fn format(&self) -> Result<String, Error> {
+        let path = self.root.join("format");
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| at(&path, "can't be read", &error))?;
+        Ok(text.trim_end().to_owned())
+    }
+
     fn check_format(&self, write: bool) -> Result<(), Error> {
         let path = self.root.join("format");
         match std::fs::read_to_string(&path) {
-            Ok(text) if text.trim_end() == FORMAT => Ok(()),
-            Ok(text) => Err(Error::Refused(format!(
-                "{}: the data folder has format {:?}, this datapulse reads {FORMAT:?}; use the \
-                 version that wrote it, or another folder",
-                self.root.display(),
-                text.trim_end().chars().take(40).collect::<String>()
-            ))),
+            Ok(text) => check_known(text.trim_end(), &self.root),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if self.database().exists() || !write {
                     return Err(Error::Refused(format!(
@@ -98,6 +109,19 @@ impl Folder {
             Err(error) => Err(at(&path, "can't be read", &error)),
         }
     }
+}
+
+/// Whether a folder of this format can be read.
+pub fn check_known(format: &str, root: &Path) -> Result<(), Error> {
+    if format == FORMAT || OLDER.contains(&format) {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "{}: the data folder has format {:?}, this datapulse reads {FORMAT:?} and older; use the \
+         version that wrote it, or a newer one, or another folder",
+        root.display(),
+        format.chars().take(40).collect::<String>()
+    )))
 }
 
 /// Makes renames and new files in a folder durable.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Embedded;
+use super::aliases::{self, Change};
 use super::catalog::Pattern;
 use super::database::{blocking, meta, set_meta};
 use super::definition::{Definition, Kind, wrong};
@@ -21,7 +22,7 @@ use crate::error::Error;
 use crate::indices::{SERVICES, check_name, is_ours};
 
 /// `meta`: what tells this store from others.
-const CLUSTER: &str = "cluster_uuid";
+pub const CLUSTER: &str = "cluster_uuid";
 
 /// One index as it is now.
 #[derive(Debug, Clone)]
@@ -54,7 +55,16 @@ impl Embedded {
     /// [`Error::Refused`] for indices that DataPulse itself writes.
     pub async fn delete_index(&self, name: &str) -> Result<bool, Error> {
         self.writable()?;
-        if is_ours(name) || name == SERVICES {
+        if name == SERVICES && self.inner.engine.mapping(SERVICES).is_none() {
+            // DataPulse's own table: an index of this name may be made in its place.
+            let emptied = |connection: &mut Connection| {
+                Ok(connection
+                    .execute("DELETE FROM services", [])
+                    .map(|_| true)?)
+            };
+            return self.inner.database.call(emptied).await;
+        }
+        if is_ours(name) {
             return Err(Error::Refused(format!(
                 "index [{name}] is kept by DataPulse itself and can't be deleted"
             )));
@@ -84,7 +94,7 @@ impl Embedded {
     /// have no description.
     pub fn describe(&self, pattern: &str) -> Vec<Description> {
         let engine = &self.inner.engine;
-        let pattern = Pattern::new(pattern);
+        let pattern = engine.pattern(pattern);
         let counted: Vec<(String, u64, u64)> = {
             let state = engine.state();
             let matching = state.indices.iter().filter(|(name, _)| pattern.names(name));
@@ -105,7 +115,7 @@ impl Embedded {
             let mapping = mapping.as_ref().map(|mapping| lock(mapping));
             Description {
                 is_data_stream: mapping.as_ref().map_or_else(
-                    || Family::of(&name).is_data_stream(),
+                    || Family::is_data_stream(&name),
                     |mapping| mapping.is_data_stream(),
                 ),
                 definition: mapping
@@ -191,7 +201,8 @@ impl Embedded {
     }
 }
 
-fn alive_in(segment: &Segment) -> u64 {
+/// Rows that count.
+pub fn alive_in(segment: &Segment) -> u64 {
     let replaced = segment.replaced().len() as u64;
     segment.row.rows.saturating_sub(replaced)
 }
@@ -204,11 +215,25 @@ pub fn wall_ms() -> i64 {
 
 fn create(engine: &Arc<Engine>, name: &str, body: &Value) -> Result<(), Error> {
     check_name(name).map_err(|refusal| wrong(refusal.kind, refusal.reason))?;
-    if is_ours(name) || name == SERVICES {
+    if is_ours(name) || (name == SERVICES && has_services(engine)?) {
         return Err(exists(name));
     }
+    if engine.aliases().contains(name) {
+        let reason = format!("Invalid index name [{name}], already exists as alias");
+        return Err(wrong("invalid_index_name_exception", reason));
+    }
+    let aliases = aliases::of_body(body, name)?;
     let definition = Definition::read(body, Kind::Plain, engine.new_id(), wall_ms())?;
-    engine.create(name, definition)
+    engine.create(name, definition)?;
+    engine.change_aliases(aliases.into_iter().map(Change::Add).collect())
+}
+
+/// DataPulse's own table of services is an index that is there while it has rows.
+fn has_services(engine: &Engine) -> Result<bool, Error> {
+    engine.database.with(|connection| {
+        let one = connection.query_row("SELECT 1 FROM services LIMIT 1", [], |_| Ok(()));
+        Ok(one.optional()?.is_some())
+    })
 }
 
 pub fn exists(name: &str) -> Error {
@@ -234,7 +259,7 @@ pub fn forget(connection: &mut Connection, index: &str, generation: u64) -> Resu
         "DELETE FROM replaced WHERE segment IN (SELECT id FROM segments WHERE index_name = ?1)",
         [index],
     )?;
-    for table in ["segments", "fields"] {
+    for table in ["segments", "fields", "aliases"] {
         transaction.execute(
             &format!("DELETE FROM {table} WHERE index_name = ?1"),
             [index],

@@ -69,7 +69,14 @@ pub fn prepare(
         let id = document.id.unwrap_or_else(&mut new_id);
         let outcome = check_id(&id)
             .and_then(|()| check_operation(mapping, document.operation, given))
-            .and_then(|()| document::read(mapping, &id, document.source, &mut leaves));
+            .and_then(|()| match document.operation {
+                // A row of an id alone, which is not kept.
+                Operation::Delete => {
+                    leaves.clear();
+                    Ok(())
+                }
+                _ => document::read(mapping, &id, document.source, &mut leaves),
+            });
         if let Err(refusal) = outcome {
             refusals.push((place, refusal));
             continue;
@@ -98,14 +105,19 @@ pub fn prepare(
     (prepared, refusals)
 }
 
-/// Documents of a data stream are never replaced.
+/// Documents of a data stream are never replaced or deleted; what is deleted has an id.
 fn check_operation(mapping: &Mapping, operation: Operation, given: bool) -> Result<(), Refusal> {
-    if operation == Operation::Index && given && mapping.is_data_stream() {
-        return Err(Refusal {
+    let wrong = |reason: &str| {
+        Err(Refusal {
             kind: "illegal_argument_exception",
-            reason: "only write ops with an op_type of create are allowed in data streams"
-                .to_owned(),
-        });
+            reason: reason.to_owned(),
+        })
+    };
+    if operation != Operation::Create && mapping.is_data_stream() {
+        return wrong("only write ops with an op_type of create are allowed in data streams");
+    }
+    if operation == Operation::Delete && !given {
+        return wrong("id is missing");
     }
     Ok(())
 }

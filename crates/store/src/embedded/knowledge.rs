@@ -9,11 +9,16 @@ use super::Embedded;
 use super::database::blocking;
 use crate::embedding;
 use crate::error::Error;
-use crate::knowledge::{Knowledge, SavedToken};
+use crate::indices::SERVICES;
+use crate::knowledge::{Knowledge, SavedToken, service};
+use crate::telemetry::{Document, ItemResult, Operation, Telemetry};
 
 #[async_trait]
 impl Knowledge for Embedded {
     async fn services(&self) -> Result<Vec<Service>, Error> {
+        if self.inner.engine.mapping(SERVICES).is_some() {
+            return self.services_of_index().await;
+        }
         self.inner
             .database
             .call(|connection| services(connection))
@@ -22,6 +27,9 @@ impl Knowledge for Embedded {
 
     async fn put_service(&self, service: &Service) -> Result<(), Error> {
         self.writable()?;
+        if self.inner.engine.mapping(SERVICES).is_some() {
+            return self.put_into_index(service).await;
+        }
         let services = vec![service.clone()];
         self.inner
             .database
@@ -109,6 +117,46 @@ impl Knowledge for Embedded {
                 save_token(connection, &token)
             })
             .await
+    }
+}
+
+/// Services of an index that somebody made as `lookup-services`, at most.
+const MAX_SERVICES: usize = 10_000;
+
+impl Embedded {
+    /// Rows that name no service are nobody's.
+    async fn services_of_index(&self) -> Result<Vec<Service>, Error> {
+        let request = esql::Request {
+            query: format!("FROM {SERVICES} | LIMIT {MAX_SERVICES}"),
+            ..esql::Request::default()
+        };
+        let answer = self.query(&request).await?;
+        let rows = esql::answer::rows(&answer);
+        let mut services: Vec<Service> = rows
+            .into_iter()
+            .filter_map(|row| {
+                let names = answer.columns.iter().map(|column| column.name.clone());
+                service(&names.zip(row).collect()).ok()
+            })
+            .collect();
+        services.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(services)
+    }
+
+    async fn put_into_index(&self, service: &Service) -> Result<(), Error> {
+        let source = serde_json::to_value(service).ok();
+        let document = Document {
+            index: SERVICES.to_owned(),
+            operation: Operation::Index,
+            id: Some(service.name.clone()),
+            source: source
+                .and_then(|value| value.as_object().cloned())
+                .unwrap_or_default(),
+        };
+        match self.ingest(vec![document]).await?.pop() {
+            Some(ItemResult::Refused { reason, .. }) => Err(Error::Refused(reason)),
+            _ => Ok(()),
+        }
     }
 }
 

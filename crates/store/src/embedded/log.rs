@@ -225,7 +225,7 @@ impl Log {
     }
 }
 
-fn file_name(generation: u64) -> String {
+pub fn file_name(generation: u64) -> String {
     format!("{generation:020}.log")
 }
 
@@ -278,7 +278,25 @@ impl Replay {
     }
 }
 
-/// Reads one file. In the `last` one a bad end is a torn write; anywhere else it is damage.
+/// Whether bytes at the end of the log are a write that never ended, and so was never
+/// acknowledged: the beginning of a record, or room that was never filled. A record that is there
+/// in its whole length was damaged later, or torn by a power cut: nobody can tell, so it is named.
+fn is_torn(rest: &[u8]) -> bool {
+    if rest.iter().all(|&byte| byte == 0) {
+        return true;
+    }
+    let Some((head, payload)) = rest.split_at_checked(HEAD) else {
+        return MAGIC.starts_with(&rest[..rest.len().min(MAGIC.len())]) || rest.starts_with(&MAGIC);
+    };
+    let claimed = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+    let there = (payload.len() as u32).to_le_bytes();
+    let sum = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
+    // With a length that was altered, what is there is the record all the same.
+    head[..4] == MAGIC && claimed > payload.len() && checksum(&there, payload) != sum
+}
+
+/// Reads one file. In the `last` one the beginning of a record at the end is a torn write;
+/// anything else that isn't whole is damage.
 pub fn read(path: &Path, last: bool) -> Result<Replay, Error> {
     let bytes = std::fs::read(path).map_err(|error| at(path, "can't be read", &error))?;
     let mut replay = Replay::default();
@@ -295,7 +313,7 @@ pub fn read(path: &Path, last: bool) -> Result<Replay, Error> {
         let next_good = (from + 1..bytes.len().saturating_sub(HEAD))
             .find(|&place| bytes[place..].starts_with(&MAGIC) && record(&bytes, place).is_some());
         let end = next_good.unwrap_or(bytes.len());
-        if next_good.is_none() && last {
+        if next_good.is_none() && last && is_torn(&bytes[from..]) {
             replay.torn_bytes = (end - from) as u64;
         } else {
             let what = format!(
@@ -332,4 +350,38 @@ pub fn mend(folder: &Folder, path: &Path, replay: &Replay) -> Result<Option<Path
         cut.map_err(|error| at(path, "can't be cut", &error))?;
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEAD, MAGIC, checksum, is_torn};
+
+    fn record(payload: &[u8]) -> Vec<u8> {
+        let length = (payload.len() as u32).to_le_bytes();
+        let sum = checksum(&length, payload).to_le_bytes();
+        [&MAGIC[..], &length, &sum, payload].concat()
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_record_is_torn() {
+        let whole = record(b"documents that were acknowledged");
+        for length in 1..whole.len() {
+            assert!(is_torn(&whole[..length]), "{length} bytes of a write");
+        }
+        assert!(is_torn(&[0; 64]), "room that was never filled");
+    }
+
+    #[test]
+    fn a_bit_that_flips_in_a_whole_record_is_never_taken_for_torn() {
+        let whole = record(b"documents that were acknowledged");
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(
+                !is_torn(&flipped),
+                "bit {bit}, of the head: {}",
+                bit < HEAD * 8
+            );
+        }
+    }
 }

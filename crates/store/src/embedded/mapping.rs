@@ -6,6 +6,8 @@
 //! Elastic's ECS templates; in any other index a string is a text with a `.keyword` sub-field,
 //! and a string that looks like a date is one, as in Elasticsearch without a template.
 
+mod merge;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,8 +22,14 @@ use crate::moment;
 /// Fields of one index at most (`index.mapping.total_fields.limit`).
 pub const MAX_FIELDS: usize = 1_000;
 
+/// The mark of a field that `dynamic: runtime` made, among its parameters.
+const RUNTIME: &str = "runtime";
+
 /// Longer values have no `.keyword` (`ignore_above` of Elasticsearch's default).
 pub const KEYWORD_CHARS: usize = 256;
+
+/// Data streams that OTLP's telemetry lies in where it doesn't name one.
+const OUR_STREAMS: [&str; 3] = ["metrics-system", "logs-application", "traces-application"];
 
 /// What kind of index a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +55,15 @@ impl Family {
             .map_or(Self::Other, |(_, family)| family)
     }
 
-    /// A data stream's documents all have `@timestamp`.
-    pub fn is_data_stream(self) -> bool {
-        matches!(self, Self::Metrics | Self::Logs | Self::Traces)
+    /// The built-in templates of data streams, whose documents all have `@timestamp`: the names
+    /// that DataPulse writes, and Elastic's `type-dataset-namespace`. Others are plain indices.
+    pub fn is_data_stream(index: &str) -> bool {
+        let is_stream = matches!(Self::of(index), Self::Metrics | Self::Logs | Self::Traces);
+        let named = index.split_once('-').map_or("", |(_, rest)| rest);
+        let pair = named.split_once('-');
+        is_stream
+            && (OUR_STREAMS.contains(&index)
+                || pair.is_some_and(|(dataset, space)| !dataset.is_empty() && !space.is_empty()))
     }
 
     /// The type of a field that is seen for the first time. `None`: the value has none (null).
@@ -118,6 +132,20 @@ impl Mapped {
         field
     }
 
+    /// A field that isn't indexed in Elasticsearch: texts are keywords. Here it has its column as
+    /// any other.
+    fn runtime(name: &str, kind: &str) -> Self {
+        let kind = if kind == "text" { "keyword" } else { kind };
+        let mut field = Self::new(name, kind, None);
+        field.parameters.insert(RUNTIME.to_owned(), true.into());
+        field
+    }
+
+    /// Shown under `runtime`, not under `properties`.
+    pub fn is_runtime(&self) -> bool {
+        self.parameters.contains_key(RUNTIME)
+    }
+
     /// Characters of the longest value that is kept.
     pub fn ignore_above(&self) -> Option<usize> {
         let chars = self.parameters.get("ignore_above")?.as_u64()?;
@@ -182,6 +210,8 @@ pub enum Choice {
 #[derive(Debug, Clone)]
 pub struct Mapping {
     pub family: Family,
+    /// By its name; a definition says it otherwise.
+    is_stream: bool,
     /// Only of an index that was defined, or made from a template.
     definition: Option<Arc<Definition>>,
     definition_saved: bool,
@@ -199,6 +229,7 @@ impl Mapping {
     pub fn new(index: &str, saved: Vec<Mapped>) -> Self {
         let mut mapping = Self {
             family: Family::of(index),
+            is_stream: Family::is_data_stream(index),
             definition: None,
             definition_saved: true,
             subs: Vec::new(),
@@ -237,7 +268,7 @@ impl Mapping {
     pub fn is_data_stream(&self) -> bool {
         match &self.definition {
             Some(definition) => definition.kind == Kind::DataStream,
-            None => self.family.is_data_stream(),
+            None => self.is_stream,
         }
     }
 
@@ -285,6 +316,7 @@ impl Mapping {
         match definition.dynamic(name) {
             Dynamic::False => return Some(Choice::Ignored),
             Dynamic::Strict => return Some(Choice::Strict),
+            Dynamic::Runtime => return Some(Choice::Fields(vec![Mapped::runtime(name, kind)])),
             Dynamic::True => {}
         }
         let matched = if kind == "text" { "string" } else { kind };

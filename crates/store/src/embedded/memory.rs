@@ -97,6 +97,10 @@ impl Memory {
 
     /// Adds rows with their ids' keys, in order.
     pub fn push(&mut self, batch: RecordBatch, keys: impl IntoIterator<Item = u128>, now: Instant) {
+        // Of a batch that only takes documents away.
+        if batch.num_rows() == 0 {
+            return;
+        }
         let start = self.rows;
         self.ids.extend(keys.into_iter().zip(start..));
         self.rows += batch.num_rows() as u64;

@@ -181,14 +181,14 @@ mod tests {
 
     #[test]
     fn row_groups_end_at_round_moments() {
-        // Ten rows a second from a quarter to the hour: 65,536 of them reach past the hour.
+        // Ten rows a second from a quarter past four: 65,536 of them reach past six.
         let from = 3_600_000 * 5 - 900_000 * 3;
         let moments: Vec<i64> = (0..100_000).map(|row| from + row * 100).collect();
         let services = vec![None; moments.len()];
         let groups = row_groups(&[batch(moments, services)]);
         let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
-        // The half hour lies 54,000 rows on; the rest fits one group.
-        assert_eq!(sizes, [54_000, 46_000]);
+        // Six lies 63,000 rows on, and is rounder than any moment since five; the rest fits one group.
+        assert_eq!(sizes, [63_000, 37_000]);
     }
 
     #[test]

@@ -7,17 +7,17 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::config::ConfigOptions;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::{ExecutionPlan, with_new_children_if_necessary};
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::{ExecutionPlan, with_new_children_if_necessary};
 use esql::aggregates::udaf::EsqlAggregate;
 
 use super::answers::Answers;
@@ -82,28 +82,32 @@ fn divided(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> 
 /// The aggregates, where each is one that a summary may know.
 fn calls(aggregate: &AggregateExec) -> Option<Vec<Call>> {
     let filters = aggregate.filter_expr().iter();
-    let each = aggregate.aggr_expr().iter().zip(filters).map(|(call, filter)| {
-        if call.is_distinct() || !call.order_bys().is_empty() {
-            return None;
-        }
-        let reduction = match call.fun().inner().downcast_ref::<EsqlAggregate>() {
-            Some(own) => Reduction::Own(own.kind),
-            None => match call.fun().name() {
-                "min" => Reduction::Least,
-                "max" => Reduction::Greatest,
-                _ => return None,
-            },
-        };
-        let mut arguments = call.expressions().into_iter();
-        let (Some(argument), None) = (arguments.next(), arguments.next()) else {
-            return None;
-        };
-        Some(Call {
-            reduction,
-            argument,
-            filter: filter.clone(),
-        })
-    });
+    let each = aggregate
+        .aggr_expr()
+        .iter()
+        .zip(filters)
+        .map(|(call, filter)| {
+            if call.is_distinct() || !call.order_bys().is_empty() {
+                return None;
+            }
+            let reduction = match call.fun().inner().downcast_ref::<EsqlAggregate>() {
+                Some(own) => Reduction::Own(own.kind),
+                None => match call.fun().name() {
+                    "min" => Reduction::Least,
+                    "max" => Reduction::Greatest,
+                    _ => return None,
+                },
+            };
+            let mut arguments = call.expressions().into_iter();
+            let (Some(argument), None) = (arguments.next(), arguments.next()) else {
+                return None;
+            };
+            Some(Call {
+                reduction,
+                argument,
+                filter: filter.clone(),
+            })
+        });
     each.collect()
 }
 
@@ -128,8 +132,16 @@ impl Asked {
             })
         };
         Ok(Self {
-            groups: self.groups.into_iter().map(&change).collect::<Result<_>>()?,
-            filters: self.filters.into_iter().map(&change).collect::<Result<_>>()?,
+            groups: self
+                .groups
+                .into_iter()
+                .map(&change)
+                .collect::<Result<_>>()?,
+            filters: self
+                .filters
+                .into_iter()
+                .map(&change)
+                .collect::<Result<_>>()?,
             calls: self.calls.into_iter().map(call).collect::<Result<_>>()?,
         })
     }
@@ -168,7 +180,11 @@ fn descend(
         };
     }
     let (input, asked) = if let Some(projection) = node.downcast_ref::<ProjectionExec>() {
-        let exprs: Vec<_> = projection.expr().iter().map(|each| each.expr.clone()).collect();
+        let exprs: Vec<_> = projection
+            .expr()
+            .iter()
+            .map(|each| each.expr.clone())
+            .collect();
         let asked = asked.map(|expr| substituted(expr, &exprs))?;
         (projection.input(), asked)
     } else if let Some(filter) = node.downcast_ref::<FilterExec>() {
@@ -193,7 +209,10 @@ fn descend(
         return Ok(None);
     };
     match descend(input, asked, aggregate, known)? {
-        Some(rest) => Ok(Some(with_new_children_if_necessary(node.clone(), vec![rest])?)),
+        Some(rest) => Ok(Some(with_new_children_if_necessary(
+            node.clone(),
+            vec![rest],
+        )?)),
         None => Ok(None),
     }
 }

@@ -11,8 +11,8 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection, RowSelector};
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection, RowSelector};
 
 use super::segment::Segment;
 use crate::indices::TIMESTAMP;
@@ -124,7 +124,10 @@ impl Pruner {
         };
         Some(Self {
             predicate: build(expr)?,
-            parts: split_conjunction(expr).into_iter().filter_map(part).collect(),
+            parts: split_conjunction(expr)
+                .into_iter()
+                .filter_map(part)
+                .collect(),
             schema: schema.clone(),
         })
     }

@@ -157,7 +157,9 @@ impl Question {
             return Ok(true);
         }
         let moments = Arc::new(TimestampMillisecondArray::from(vec![first, last]));
-        let ends = self.rows(2, |name| (name == TIMESTAMP).then(|| moments.clone() as ArrayRef))?;
+        let ends = self.rows(2, |name| {
+            (name == TIMESTAMP).then(|| moments.clone() as ArrayRef)
+        })?;
         for probe in &self.probes {
             let values = probe.evaluate(&ends)?.into_array(2)?;
             let at = |row| ScalarValue::try_from_array(&values, row);
@@ -179,7 +181,11 @@ impl Question {
         });
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(count));
         let columns = columns.collect();
-        Ok(RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?)
+        Ok(RecordBatch::try_new_with_options(
+            self.schema.clone(),
+            columns,
+            &options,
+        )?)
     }
 }
 
@@ -203,7 +209,10 @@ fn is_monotone_in_time(expr: &Arc<dyn PhysicalExpr>) -> bool {
     }
     if let Some(call) = expr.downcast_ref::<ScalarFunctionExpr>() {
         let cuts = matches!(call.fun().name(), "bucket" | "date_trunc");
-        let mut fits = call.args().iter().map(|arg| is_moment(arg) || constant(arg));
+        let mut fits = call
+            .args()
+            .iter()
+            .map(|arg| is_moment(arg) || constant(arg));
         return cuts && fits.all(|fits| fits) && call.args().iter().any(is_moment);
     }
     false

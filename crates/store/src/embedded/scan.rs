@@ -319,7 +319,10 @@ impl SegmentScan {
             return None;
         }
         let partitions = deal(rest, self.partitions.len());
-        Some((told, Self::new(self.schema.clone(), partitions, self.wanted.clone())))
+        Some((
+            told,
+            Self::new(self.schema.clone(), partitions, self.wanted.clone()),
+        ))
     }
 }
 

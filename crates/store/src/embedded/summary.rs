@@ -88,8 +88,14 @@ pub fn of(batch: &RecordBatch) -> Option<(Head, RecordBatch)> {
     let numbers = |values: Vec<i64>| Arc::new(Int64Array::from(values)) as ArrayRef;
     let counts = groups.rows().map(|rows| rows.len() as i64).collect();
     columns.push((ROWS.to_owned(), numbers(counts)));
-    columns.push((FIRST.to_owned(), numbers(times.iter().map(|at| at.0).collect())));
-    columns.push((LAST.to_owned(), numbers(times.iter().map(|at| at.1).collect())));
+    columns.push((
+        FIRST.to_owned(),
+        numbers(times.iter().map(|at| at.0).collect()),
+    ));
+    columns.push((
+        LAST.to_owned(),
+        numbers(times.iter().map(|at| at.1).collect()),
+    ));
     let mut measures = Vec::new();
     let mut unknown = Vec::new();
     for (field, values) in batch.schema_ref().fields().iter().zip(batch.columns()) {
@@ -105,7 +111,9 @@ pub fn of(batch: &RecordBatch) -> Option<(Head, RecordBatch)> {
         match measured {
             Some(parts) => {
                 let number = measures.len();
-                let named = parts.into_iter().map(|(what, part)| (column(number, what), part));
+                let named = parts
+                    .into_iter()
+                    .map(|(what, part)| (column(number, what), part));
                 columns.extend(named);
                 measures.push(name.clone());
             }
@@ -143,7 +151,9 @@ fn doubles(values: &ArrayRef, groups: &Groups) -> Option<Parts> {
         present.clear();
         let valid = rows.iter().filter(|&&row| values.is_valid(row as usize));
         present.extend(valid.map(|&row| values.value(row as usize)));
-        let sum = present.iter().fold((0.0_f64, 0.0_f64), |sum, value| added(sum, *value));
+        let sum = present
+            .iter()
+            .fold((0.0_f64, 0.0_f64), |sum, value| added(sum, *value));
         if !sum.0.is_finite() {
             return None;
         }
@@ -257,11 +267,15 @@ impl Groups {
     }
 
     fn rows(&self) -> impl Iterator<Item = &[u32]> {
-        self.bounds.windows(2).map(|pair| &self.order[pair[0]..pair[1]])
+        self.bounds
+            .windows(2)
+            .map(|pair| &self.order[pair[0]..pair[1]])
     }
 
     fn first_rows(&self) -> UInt32Array {
-        self.rows().filter_map(|rows| rows.first().copied()).collect()
+        self.rows()
+            .filter_map(|rows| rows.first().copied())
+            .collect()
     }
 }
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float32Builder, Float64Array, Int32Array, Int64Array, ListBuilder, RecordBatch,
-    StringArray, StringBuilder, TimestampMillisecondArray,
+    ArrayRef, BooleanArray, Float32Builder, Float64Array, Int32Array, Int64Array, ListBuilder,
+    RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray,
 };
 use arrow::datatypes::{DataType as Arrow, Field as ArrowField, Schema};
 use datafusion::datasource::MemTable;
 use esql::{DataType, Field, Index, IndexMode};
-use model::{IncidentId, Measured, Projection, Service};
+use model::{IncidentId, Measured, Projection, Service, Summary};
 use rusqlite::Connection;
 
 use super::journal::read_projection;
@@ -205,9 +205,33 @@ fn incidents(connection: &Connection) -> Result<Index, Error> {
         "text",
         all.iter().map(|row| row.person_needed.as_deref()),
     );
+    judged(&mut table, &all);
     table.longs("last_seq", all.iter().map(|row| row.last_seq as i64));
     told(&mut table, &shown);
     table.index(INCIDENTS, IndexMode::Standard)
+}
+
+/// What it is likened by, what helped, and what people said of the answer.
+fn judged(table: &mut Table, all: &[&Summary]) {
+    table.lists(
+        "signature",
+        all.iter()
+            .map(|row| row.signature.iter().map(String::as_str).collect()),
+    );
+    table.strings(
+        "helped",
+        "text",
+        all.iter().map(|row| row.helped.as_deref()),
+    );
+    let right: BooleanArray = all.iter().map(|row| row.feedback_right).collect();
+    table.put("feedback.right", "boolean", Arc::new(right));
+    let confidence: Float64Array = all.iter().map(|row| row.feedback_confidence).collect();
+    table.put("feedback.confidence", "double", Arc::new(confidence));
+    table.strings(
+        "feedback.cause",
+        "text",
+        all.iter().map(|row| row.feedback_cause.as_deref()),
+    );
 }
 
 /// What was measured, told and proposed.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Embedded;
-use super::catalog::{Pattern, Snapshot};
+use super::catalog::Snapshot;
 use super::database::blocking;
 use super::document::PARSING;
 use super::engine::{Engine, MAX_INDICES};
@@ -19,7 +19,10 @@ use super::writer::{Command, Placed, ended};
 use crate::error::Error;
 use crate::indices::{SERVICES, check_writable};
 use crate::knowledge::service;
-use crate::telemetry::{Document, ItemResult, Telemetry, check_batch};
+use crate::telemetry::{Document, ItemResult, Operation, Telemetry, check_batch};
+
+/// What Elasticsearch says of a document to delete in an index that isn't there.
+const NO_INDEX: &str = "index_not_found_exception";
 
 /// Documents of one index of a batch, by their place in it.
 type ByIndex = BTreeMap<String, Vec<(usize, Document)>>;
@@ -31,8 +34,11 @@ impl Telemetry for Embedded {
         check_batch(&documents)?;
         let count = documents.len();
         let mut placed = Placed::with_capacity(count);
-        let mut by_index = sort_out(documents, &mut placed);
-        if let Some(services) = by_index.remove(SERVICES) {
+        let engine = &self.inner.engine;
+        let mut by_index = sort_out(engine, documents, &mut placed);
+        if engine.mapping(SERVICES).is_none()
+            && let Some(services) = by_index.remove(SERVICES)
+        {
             self.store_services(services, &mut placed).await?;
         }
         if !by_index.is_empty() {
@@ -47,29 +53,17 @@ impl Telemetry for Embedded {
     }
 
     async fn query(&self, request: &esql::Request) -> Result<esql::Answer, Error> {
-        let damaged = self.inner.engine.notes().damaged.len();
         let snapshot = Snapshot::new(&self.inner.engine);
         let mut answer = esql::run(request, &snapshot).await?;
-        // Damage that this query met: its answer lacks documents, and says so.
-        let met = self
-            .inner
-            .engine
-            .notes()
-            .damaged
-            .iter()
-            .skip(damaged)
-            .cloned()
-            .collect::<Vec<_>>();
-        answer.is_partial |= !met.is_empty();
-        answer.warnings.extend(
-            met.into_iter()
-                .map(|what| format!("the answer lacks documents: {what}")),
-        );
+        // Where documents can't be trusted, the answer lacks them, and says so.
+        let lacking = self.inner.engine.lacking(&snapshot.asked());
+        answer.is_partial |= !lacking.is_empty();
+        answer.warnings.extend(lacking);
         Ok(answer)
     }
 
     async fn fields(&self, pattern: &str) -> Result<Vec<esql::Field>, Error> {
-        let snapshot = Snapshot::only(&self.inner.engine, &Pattern::new(pattern));
+        let snapshot = Snapshot::only(&self.inner.engine, &self.inner.engine.pattern(pattern));
         let indices = snapshot.matching(pattern).await?;
         let mut fields: Vec<esql::Field> =
             indices.into_iter().flat_map(|index| index.fields).collect();
@@ -79,7 +73,7 @@ impl Telemetry for Embedded {
     }
 
     async fn newest(&self, pattern: &str) -> Result<Option<Timestamp>, Error> {
-        let pattern = Pattern::new(pattern);
+        let pattern = self.inner.engine.pattern(pattern);
         let state = self.inner.engine.state();
         let matching = state.indices.iter().filter(|(name, _)| pattern.names(name));
         let spans = matching.flat_map(|(_, index)| {
@@ -127,6 +121,11 @@ impl Embedded {
         let mut services = Vec::new();
         let mut places = Vec::new();
         for (place, document) in documents {
+            if document.operation == Operation::Delete {
+                let gone = self.forget_service(document.id.unwrap_or_default()).await?;
+                placed.push((place, gone));
+                continue;
+            }
             match service(&document.source) {
                 Ok(service) => {
                     places.push((place, service.name.clone()));
@@ -150,12 +149,33 @@ impl Embedded {
         }
         Ok(())
     }
+
+    /// Services are known by their names.
+    async fn forget_service(&self, id: String) -> Result<ItemResult, Error> {
+        let name = id.clone();
+        let gone = self.inner.database.call(move |connection| {
+            Ok(connection.execute("DELETE FROM services WHERE name = ?1", [&name])?)
+        });
+        Ok(match gone.await? {
+            0 => ItemResult::NotFound { id },
+            _ => ItemResult::Deleted { id },
+        })
+    }
 }
 
-/// By index; what no index may take is refused at once.
-fn sort_out(documents: Vec<Document>, placed: &mut Placed) -> ByIndex {
+/// By index, aliases resolved; what no index may take is refused at once.
+fn sort_out(engine: &Engine, documents: Vec<Document>, placed: &mut Placed) -> ByIndex {
     let mut by_index = ByIndex::new();
-    for (place, document) in documents.into_iter().enumerate() {
+    let aliases = engine.aliases();
+    for (place, mut document) in documents.into_iter().enumerate() {
+        match aliases.written(&document.index) {
+            Err(refusal) => {
+                placed.push((place, refusal.into()));
+                continue;
+            }
+            Ok(index) if index != document.index => document.index = index.to_owned(),
+            Ok(_) => {}
+        }
         if let Some(known) = by_index.get_mut(&document.index) {
             known.push((place, document));
             continue;
@@ -190,7 +210,22 @@ fn prepare(engine: &Arc<Engine>, by_index: ByIndex) -> Result<(Vec<Prepared>, Pl
     }
     let mut batches = Vec::new();
     let mut refused = Placed::new();
-    for (index, documents) in by_index {
+    for (index, mut documents) in by_index {
+        if engine.mapping(&index).is_none() {
+            // A deletion makes no index; a document before it does.
+            let mut made = false;
+            documents.retain(|(place, document)| {
+                made |= document.operation != Operation::Delete;
+                let kept = made;
+                if !kept {
+                    refused.push((*place, no_index(&index)));
+                }
+                kept
+            });
+            if documents.is_empty() {
+                continue;
+            }
+        }
         let Some(mapping) = engine.mapping_or_new(&index) else {
             let reason =
                 format!("the store has {MAX_INDICES} indices already, [{index}] can't be added");
@@ -211,6 +246,10 @@ fn prepare(engine: &Arc<Engine>, by_index: ByIndex) -> Result<(Vec<Prepared>, Pl
         }
     }
     Ok((batches, refused))
+}
+
+fn no_index(index: &str) -> ItemResult {
+    ItemResult::refused(NO_INDEX, format!("no such index [{index}]"))
 }
 
 /// Bytes of all strings of a value.

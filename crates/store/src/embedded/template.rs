@@ -43,6 +43,12 @@ impl Template {
         if patterns.is_empty() || patterns.len() > MAX_PATTERNS {
             return Err(invalid("index patterns are missing, or too many"));
         }
+        let aliases = body["template"]["aliases"].as_object();
+        if aliases.is_some_and(|aliases| !aliases.is_empty()) {
+            return Err(invalid(
+                "aliases: the embedded store's templates have none; add them to the index",
+            ));
+        }
         let composed = body["composed_of"].as_array();
         if composed.is_some_and(|parts| !parts.is_empty()) {
             let names = body["composed_of"].to_string();

@@ -106,7 +106,8 @@ fn write_rows(
             None => None,
         });
     }
-    let heads = serde_json::to_string(&heads).map_err(|error| ParquetError::External(error.into()))?;
+    let heads =
+        serde_json::to_string(&heads).map_err(|error| ParquetError::External(error.into()))?;
     writer.append_key_value_metadata(KeyValue::new(summary::KEY.to_owned(), heads));
     let mut out = writer.into_inner()?;
     out.flush()?;

@@ -141,8 +141,8 @@ fn drop_index(engine: &Engine, log: &mut Log, index: &str) -> Result<bool, Error
 struct Group {
     bytes: Vec<u8>,
     rows: Vec<(Rows, Hits)>,
-    /// Ids of the group's own rows, by index: they are not published yet.
-    pending: HashMap<String, HashSet<u128>>,
+    /// Ids that the group adds (true) or takes away, by index: that is not published yet.
+    pending: HashMap<String, HashMap<u128, bool>>,
     answers: Vec<(Answer<Placed>, Placed)>,
 }
 
@@ -152,7 +152,7 @@ impl Group {
     fn admit(&mut self, engine: &Engine, batches: Vec<Prepared>, answer: Answer<Placed>) {
         let mut results = Vec::new();
         let mut admitted = Vec::new();
-        let mut keys: Vec<(String, Vec<u128>)> = Vec::new();
+        let mut keys: Vec<(String, HashMap<u128, bool>)> = Vec::new();
         if let Some(gone) = batches.iter().find(|prepared| !prepared.is_current(engine)) {
             let _ = answer.send(Err(Error::Unavailable(format!(
                 "index [{}] was deleted or made anew meanwhile; nothing of the batch was stored, send it again",
@@ -163,8 +163,8 @@ impl Group {
         for prepared in batches {
             let pending = self.pending.entry(prepared.index.clone()).or_default();
             match settle(engine, pending, &prepared, &mut results) {
-                Ok(Some((rows, hits, new))) => {
-                    keys.push((prepared.index, new));
+                Ok(Some((rows, hits, changed))) => {
+                    keys.push((prepared.index, changed));
                     admitted.push((rows, hits));
                 }
                 Ok(None) => {}
@@ -181,8 +181,8 @@ impl Group {
                 return;
             }
         }
-        for (index, new) in keys {
-            self.pending.entry(index).or_default().extend(new);
+        for (index, changed) in keys {
+            self.pending.entry(index).or_default().extend(changed);
         }
         self.rows.extend(admitted);
         self.answers.push((answer, results));
@@ -242,7 +242,8 @@ fn make_room(engine: &Engine, log: &mut Log) -> Result<(), Error> {
 /// Ids, each with a segment that holds it.
 type Hits = Vec<(i64, String)>;
 
-type Settled = Option<(Rows, Hits, Vec<u128>)>;
+/// What is stored, and which ids are there from then on, or no more.
+type Settled = Option<(Rows, Hits, HashMap<u128, bool>)>;
 
 /// Which of the senders' ids are stored: keys of those in memory, and those in segments.
 fn stored_before(engine: &Engine, prepared: &Prepared) -> Result<(HashSet<u128>, Hits), Error> {
@@ -271,10 +272,11 @@ fn stored_before(engine: &Engine, prepared: &Prepared) -> Result<(HashSet<u128>,
     Ok((in_memory, engine.find_in_segments(&segments, &given)?))
 }
 
-/// Which rows are new, which replace one, and which are refused because their id exists.
+/// Which rows are new, which replace one, which take one away, and which are refused because their
+/// id exists.
 fn settle(
     engine: &Engine,
-    pending: &HashSet<u128>,
+    pending: &HashMap<u128, bool>,
     prepared: &Prepared,
     results: &mut Placed,
 ) -> Result<Settled, Error> {
@@ -283,27 +285,41 @@ fn settle(
     let in_segments: HashSet<&str> = hits.iter().map(|(_, id)| id.as_str()).collect();
 
     let mut here: HashMap<u128, usize> = HashMap::new();
+    let mut gone: HashSet<u128> = HashSet::new();
     let mut keep = vec![true; candidates.len()];
     let mut replaces = Vec::new();
     for (row, candidate) in candidates.iter().enumerate() {
         let id = candidate.id.clone();
         let key = engine.ids.key(&id);
         let before = here.get(&key).copied();
-        let stored = candidate.given
-            && (in_memory.contains(&key)
-                || pending.contains(&key)
-                || in_segments.contains(id.as_str()));
+        let elsewhere = || match pending.get(&key) {
+            Some(&there) => there,
+            None => in_memory.contains(&key) || in_segments.contains(id.as_str()),
+        };
+        let stored = candidate.given && !gone.contains(&key) && elsewhere();
         let result = match (before.is_some() || stored, candidate.operation) {
-            (false, _) => ItemResult::Created { id },
+            (false, Operation::Delete) => {
+                keep[row] = false;
+                results.push((candidate.place, ItemResult::NotFound { id }));
+                continue;
+            }
             (true, Operation::Create) => {
                 keep[row] = false;
                 results.push((candidate.place, ItemResult::Conflict { id }));
                 continue;
             }
-            (true, Operation::Index) => {
+            (false, _) => ItemResult::Created { id },
+            (true, operation) => {
                 match before {
                     Some(earlier) => keep[earlier] = false,
                     None => replaces.push(id.clone()),
+                }
+                if operation == Operation::Delete {
+                    keep[row] = false;
+                    here.remove(&key);
+                    gone.insert(key);
+                    results.push((candidate.place, ItemResult::Deleted { id }));
+                    continue;
                 }
                 ItemResult::Updated { id }
             }
@@ -311,7 +327,7 @@ fn settle(
         here.insert(key, row);
         results.push((candidate.place, result));
     }
-    if here.is_empty() {
+    if here.is_empty() && replaces.is_empty() {
         return Ok(None);
     }
     let batch = if keep.iter().all(|&kept| kept) {
@@ -325,5 +341,7 @@ fn settle(
         replaces,
         batch,
     };
-    Ok(Some((rows, hits, here.into_keys().collect())))
+    let gone = gone.into_iter().map(|key| (key, false));
+    let changed = gone.chain(here.into_keys().map(|key| (key, true)));
+    Ok(Some((rows, hits, changed.collect())))
 }

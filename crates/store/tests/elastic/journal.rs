@@ -57,7 +57,7 @@ fn opened() -> Event {
     }
 }
 
-fn record(seq: u64, previous: Digest, text: &str) -> StoredRecord {
+pub fn record(seq: u64, previous: Digest, text: &str) -> StoredRecord {
     let note = Event::NoteAdded {
         text: text.to_owned(),
     };
@@ -112,6 +112,11 @@ pub fn shown(title: &str, last_seq: u64) -> Projection {
         confidence: None,
         proposals_pending: 0,
         person_needed: None,
+        signature: vec!["error-rate of checkout".to_owned()],
+        helped: None,
+        feedback_right: Some(false),
+        feedback_confidence: Some(0.4),
+        feedback_cause: Some("service payment".to_owned()),
         last_seq,
     }
     .into()

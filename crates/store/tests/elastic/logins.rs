@@ -4,7 +4,7 @@ use model::Timestamp;
 use serde_json::{Value, json};
 use store::conformance::{document, first_row};
 use store::elastic::{Address, Elastic, Login};
-use store::{Error, Journal, Knowledge, Operation, SummaryFilter, Telemetry};
+use store::{Care, Error, Journal, Knowledge, Operation, SummaryFilter, Telemetry};
 
 use crate::journal::{chain, incident, note, shown};
 use crate::server::{ask, empty, url};
@@ -51,6 +51,12 @@ async fn the_privileges_of_the_page_are_enough_and_alter_no_record() {
             .total,
         1
     );
+    let stats = store.stats(None).await.expect("counts");
+    assert!(
+        stats.indices.iter().any(|index| index.documents == 2),
+        "{stats:?}"
+    );
+    assert!(store.inspect(30).await.expect("looks").is_whole());
     assert!(store.tokens().await.expect("reads").is_empty());
     assert!(store.runbooks().await.expect("reads").is_empty());
     let at = "2026-11-24T10:00:00Z";

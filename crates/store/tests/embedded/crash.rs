@@ -91,6 +91,9 @@ async fn work(store: Embedded, caller: u64, round: u64) {
             put(&store, vec![counter(value)]).await;
             say(&format!("counted {value}"));
         }
+        if caller == 1 && batch % 6 == 5 {
+            store.compact("*").await.expect("is put together");
+        }
         if batch % 5 == 4 {
             let again = store
                 .ingest(batch_of(caller, round, batch - 3))
@@ -130,10 +133,10 @@ impl Acknowledged {
 }
 
 /// Random enough, and the same for a seed.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)

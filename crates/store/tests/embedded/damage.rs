@@ -7,7 +7,7 @@ use store::{Embedded, Error, Options, Telemetry};
 use crate::shop::{INDEX, ids, manual, open, put, span, spans};
 
 /// The files of a part of the folder that hold something, by name.
-fn files(dir: &Path, part: &str) -> Vec<PathBuf> {
+pub fn files(dir: &Path, part: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir.join(part)).expect("reads");
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("reads").path()).collect();
     paths.retain(|path| std::fs::metadata(path).expect("reads").len() > 0);
@@ -15,7 +15,7 @@ fn files(dir: &Path, part: &str) -> Vec<PathBuf> {
     paths
 }
 
-fn change(path: &Path, with: impl FnOnce(&mut Vec<u8>)) {
+pub fn change(path: &Path, with: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(path).expect("reads");
     with(&mut bytes);
     std::fs::write(path, bytes).expect("writes");
@@ -79,7 +79,7 @@ async fn a_flipped_byte_in_the_log_costs_its_batch_only() {
         .to_string_lossy()
         .into_owned();
     assert!(
-        damage.contains(&name) && damage.contains("wrong checksum"),
+        damage.text.contains(&name) && damage.text.contains("wrong checksum"),
         "{damage}"
     );
     assert_eq!(
@@ -148,7 +148,7 @@ async fn a_flipped_byte_in_a_segment_is_named_and_the_rest_answers() {
             .health()
             .damaged
             .iter()
-            .any(|damage| damage.contains(&name)),
+            .any(|damage| damage.text.contains(&name)),
         "{:?}",
         store.health()
     );
@@ -241,4 +241,78 @@ async fn a_segment_that_can_not_be_written_leaves_its_rows_in_the_log() {
     drop(store);
     let store = open(dir.path()).await;
     assert_eq!(ids(&store, INDEX, None).await.len(), 20);
+}
+
+const UNREADABLE: &str = "DATAPULSE_UNREADABLE_FOLDER";
+
+/// Not a test: runs as somebody who may not read one of the segments.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by `a_segment_that_may_not_be_read_is_set_aside`"]
+async fn child_that_may_not_read() {
+    let dir = std::env::var(UNREADABLE).expect("run by the test beside it only");
+    let dir = Path::new(&dir);
+    let store = open(dir).await;
+    let request = esql::Request {
+        query: "FROM traces-* | STATS n = COUNT(*)".to_owned(),
+        ..esql::Request::default()
+    };
+    let answer = store.query(&request).await.expect("the rest answers");
+    assert_eq!(store::conformance::first_row(&answer), ["10"]);
+    assert!(
+        answer.is_partial && answer.warnings[0].contains("Permission denied"),
+        "{:?}",
+        answer.warnings
+    );
+    println!("came to its end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_may_not_be_read_is_set_aside() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path()).await;
+    for start in [0, 10] {
+        put(&store, spans(start..start + 10)).await;
+        store.flush().await.expect("goes to a segment");
+    }
+    drop(store);
+    let segment = files(dir.path(), "segments").remove(0);
+    std::fs::set_permissions(&segment, std::fs::Permissions::from_mode(0o000)).expect("changes");
+    // Tests can't be read by everybody, so the child runs a copy of them.
+    let program = tempfile::Builder::new().tempdir().expect("a folder");
+    let copy = program.path().join("tests");
+    std::fs::copy(std::env::current_exe().expect("is known"), &copy).expect("copies");
+    let mut command = std::process::Command::new(&copy);
+    command
+        .args([
+            "--ignored",
+            "--exact",
+            "damage::child_that_may_not_read",
+            "--nocapture",
+        ])
+        .current_dir(program.path())
+        .env(UNREADABLE, dir.path());
+    // Root may read everything: then the child is nobody.
+    const NOBODY: u32 = 65_534;
+    if chown(dir.path(), Some(NOBODY), Some(NOBODY)).is_ok() {
+        let all = ["", "segments", "log"].map(|part| files_and_folders(&dir.path().join(part)));
+        for path in all.into_iter().flatten() {
+            chown(path, Some(NOBODY), Some(NOBODY)).expect("changes");
+        }
+        chown(program.path(), Some(NOBODY), Some(NOBODY)).expect("changes");
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.output().expect("starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("came to its end"),
+        "{output:?}"
+    );
+    assert_eq!(files(dir.path(), "damaged").len(), 1);
+}
+
+fn files_and_folders(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).expect("reads");
+    entries.map(|entry| entry.expect("reads").path()).collect()
 }

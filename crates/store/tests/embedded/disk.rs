@@ -67,3 +67,91 @@ async fn a_write_that_the_system_refuses_costs_nothing_acknowledged() {
     assert!(store.health().damaged.is_empty(), "{:?}", store.health());
     put(&store, spans(200..20_000)).await;
 }
+
+const SMALL_DISK: &str = "DATAPULSE_SMALL_DISK";
+
+/// Not a test: runs on a file system of a few megabytes, which it fills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by `a_disk_that_is_full_takes_again_when_there_is_room`"]
+async fn child_on_a_small_disk() {
+    let folder = std::env::var(SMALL_DISK).expect("run by the test beside it only");
+    let (filler, data) = (
+        Path::new(&folder).join("filler"),
+        Path::new(&folder).join("data"),
+    );
+    std::fs::write(&filler, vec![0; 2 << 20]).expect("there is room");
+    let store = Embedded::open(&data, manual()).await.expect("opens");
+    let mut stored = 0;
+    let refused = loop {
+        match store.ingest(spans(stored..stored + 500)).await {
+            Ok(_) => stored += 500,
+            Err(error) => break error,
+        }
+    };
+    let text = refused.to_string();
+    assert!(
+        matches!(refused, Error::Unavailable(_)) && text.contains("free space on the disk"),
+        "{text}"
+    );
+    let count = async |store: &Embedded| ids(store, INDEX, None).await.len() as i64;
+    assert_eq!(count(&store).await, stored, "what is stored can be asked");
+    let flushed = store.flush().await;
+    assert!(flushed.is_err(), "no room for segments either");
+    assert!(
+        store.health().flush_error.is_some(),
+        "and doctor can say so"
+    );
+    assert_eq!(count(&store).await, stored);
+    drop(store);
+    let store = Embedded::open(&data, manual()).await;
+    // A start needs room for a file of the log.
+    if let Ok(store) = &store {
+        assert_eq!(count(store).await, stored);
+    }
+    drop(store);
+    std::fs::remove_file(&filler).expect("makes room");
+    let store = Embedded::open(&data, manual()).await.expect("opens");
+    assert_eq!(count(&store).await, stored, "nothing acknowledged is lost");
+    put(&store, spans(stored..stored + 500)).await;
+    store.flush().await.expect("goes to segments now");
+    drop(store);
+    let store = Embedded::open(&data, manual()).await.expect("opens");
+    assert_eq!(count(&store).await, stored + 500);
+    assert!(store.health().damaged.is_empty(), "{:?}", store.health());
+    println!("came to its end with {stored} documents");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full_takes_again_when_there_is_room() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let script = "mount -t tmpfs -o size=8m tmpfs \"$1\" || exit 77; shift; exec \"$0\" \"$@\"";
+    let output = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", script])
+        .arg(std::env::current_exe().expect("is known"))
+        .arg(dir.path())
+        .args([
+            "--ignored",
+            "--exact",
+            "disk::child_on_a_small_disk",
+            "--nocapture",
+        ])
+        .env(SMALL_DISK, dir.path())
+        .output();
+    let output = match output {
+        Ok(output)
+            if output.status.code() != Some(77) && !output.stderr.starts_with(b"unshare:") =>
+        {
+            output
+        }
+        other => {
+            // Where no file system can be mounted, the test above stands for it.
+            eprintln!("no small file system can be mounted here: {other:?}");
+            return;
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("came to its end"),
+        "{output:?}"
+    );
+}

@@ -45,7 +45,7 @@ fn finding(service: &str, at: Timestamp) -> Finding {
 }
 
 /// Appends an incident with two notes; gives its id.
-async fn incident(store: &Embedded, subject: &str) -> IncidentId {
+pub async fn incident(store: &Embedded, subject: &str) -> IncidentId {
     let at = Timestamp(START);
     let id = IncidentId::derive("error-rate", subject, at);
     let sentinel = Actor::agent(Agent::Sentinel);
@@ -91,7 +91,7 @@ async fn incident(store: &Embedded, subject: &str) -> IncidentId {
     id
 }
 
-fn sql(dir: &Path, text: &str) {
+pub fn sql(dir: &Path, text: &str) {
     let connection = rusqlite::Connection::open(dir.join("truth.db")).expect("opens");
     connection.execute_batch(text).expect("runs");
 }

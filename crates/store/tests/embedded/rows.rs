@@ -109,6 +109,46 @@ async fn one_column_may_have_one_value_or_several() {
     }
 }
 
+/// In memory, in a segment, and by the log alone after a start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_is_deleted_wherever_it_lies() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = open(dir.path()).await;
+    let deploy = |id: &str, operation, number: i64| {
+        document(
+            "deployments-shop",
+            Some(id),
+            operation,
+            json!({"number": number}),
+        )
+    };
+    let sum =
+        async |store: &store::Embedded| count_and_sum(store, "deployments-shop", "number").await;
+    let all = [("a", 1), ("b", 10), ("c", 100), ("d", 1_000)];
+    let all = all.map(|(id, number)| deploy(id, Operation::Create, number));
+    put(&store, all.to_vec()).await;
+    let gone = |id: &str| vec![deploy(id, Operation::Delete, 0)];
+    let deleted = async |store: &store::Embedded, id: &str| {
+        let results = store.ingest(gone(id)).await.expect("is deleted");
+        assert_eq!(results, [ItemResult::Deleted { id: id.to_owned() }]);
+    };
+    deleted(&store, "a").await;
+    assert_eq!(sum(&store).await, (3, 1_110));
+    store.flush().await.expect("goes to a segment");
+    deleted(&store, "b").await;
+    assert_eq!(sum(&store).await, (2, 1_100));
+    drop(store);
+    store = open(dir.path()).await;
+    assert_eq!(sum(&store).await, (2, 1_100), "by the log");
+    deleted(&store, "c").await;
+    store.flush().await.expect("the database knows it too");
+    drop(store);
+    store = open(dir.path()).await;
+    assert_eq!(sum(&store).await, (1, 1_000), "by the database");
+    put(&store, vec![deploy("b", Operation::Create, 20)]).await;
+    assert_eq!(sum(&store).await, (2, 1_020), "its id is free again");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_is_replaced_wherever_it_lies() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -97,7 +97,11 @@ async fn both(queries: &[&str]) -> Vec<bool> {
         assert_eq!(before.len(), after.len(), "{query}");
         for (before, after) in before.iter().zip(&after) {
             for ((before, after), column) in before.iter().zip(after).zip(&exact.columns) {
-                let allowed = if column.name.starts_with('p') { ERROR } else { 1e-12 };
+                let allowed = if column.name.starts_with('p') {
+                    ERROR
+                } else {
+                    1e-12
+                };
                 match (before, after) {
                     (Ok(before), Ok(after)) => assert!(
                         (before - after).abs() <= before.abs() * allowed,
@@ -146,7 +150,12 @@ async fn a_replaced_row_does_not_count() {
     let store = open(dir.path()).await;
     let line = |number: i64, size: i64| {
         let source = json!({"@timestamp": START_MS + number, "size": size});
-        document("lines", Some(&format!("l{number}")), Operation::Index, source)
+        document(
+            "lines",
+            Some(&format!("l{number}")),
+            Operation::Index,
+            source,
+        )
     };
     put(&store, (0..10_000).map(|number| line(number, 1)).collect()).await;
     store.flush().await.expect("goes to a segment");

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::path::Path;
 
-use esql::{Answer, Request};
 use serde_json::{Value, json};
 
 use super::data::DataSets;
@@ -44,30 +43,72 @@ pub struct Case {
     pub skip: bool,
 }
 
-/// What came of a case: the answer, or the error with its status.
-pub enum Reply {
-    Answer(Box<Answer>),
-    Error(esql::Error),
+/// What came of a query.
+pub struct Reply {
+    pub status: u16,
+    /// The body of the answer or, where `status` isn't 200, of the error.
+    pub body: Value,
+    pub warnings: Vec<String>,
 }
 
-impl Case {
-    pub async fn ask(&self, sets: &DataSets) -> Reply {
-        match self.request() {
-            Ok(request) => match esql::run(&request, sets).await {
-                Ok(answer) => Reply::Answer(Box::new(answer)),
-                Err(error) => Reply::Error(error),
-            },
-            Err(error) => Reply::Error(error),
+impl Reply {
+    /// Of `error.type` and `error.reason`.
+    pub fn error(&self, part: &str) -> &str {
+        self.body["error"][part].as_str().unwrap_or_default()
+    }
+
+    /// The engine fell over.
+    pub fn panicked() -> Self {
+        Self {
+            status: 500,
+            body: json!({"error": {"type": "panic", "reason": "see above"}}),
+            warnings: Vec::new(),
         }
     }
 
-    fn request(&self) -> Result<Request, esql::Error> {
-        let body = recorded_text(&self.request);
-        esql::body::parse(&body, NOW_MS).map(|body| body.request)
+    fn of(error: &esql::Error) -> Self {
+        Self {
+            status: error.status(),
+            body: json!({"error": {"type": error.kind(), "reason": error.to_string()}}),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Asks the engine in this process.
+pub async fn ask(request: &Value, drop_null_columns: bool, sets: &DataSets) -> Reply {
+    let body = match esql::body::parse(&recorded_text(request), NOW_MS) {
+        Ok(body) => body,
+        Err(error) => return Reply::of(&error),
+    };
+    match esql::run(&body.request, sets).await {
+        Ok(answer) => Reply {
+            status: 200,
+            body: esql::answer::to_json(&answer, body.columnar, drop_null_columns),
+            warnings: answer.warnings,
+        },
+        Err(error) => Reply::of(&error),
+    }
+}
+
+impl Case {
+    /// A recorded answer.
+    pub fn of(expected: &Value) -> Self {
+        let text = |name: &str| expected[name].as_str().unwrap_or_default().to_owned();
+        let query = expected["request"]["query"].as_str();
+        Self {
+            name: text("name"),
+            area: text("area"),
+            query: query.unwrap_or_default().to_owned(),
+            request: expected["request"].clone(),
+            expected: expected.clone(),
+            recorded: true,
+            skip: false,
+        }
     }
 
     pub fn flag(&self, name: &str) -> bool {
-        let places = ["/url_params", "/request", ""];
+        let places = ["/url_params", ""];
         places.iter().any(|place| {
             let found = self.expected.pointer(&format!("{place}/{name}"));
             found.and_then(Value::as_bool) == Some(true)
@@ -76,7 +117,7 @@ impl Case {
 }
 
 /// The body as it was sent: with a space after every comma and colon.
-fn recorded_text(value: &Value) -> String {
+pub fn recorded_text(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
             let fields: Vec<String> = fields
@@ -110,20 +151,7 @@ pub fn read(path: &Path) -> Result<Vec<Case>, Box<dyn Error>> {
 }
 
 fn recorded(line: &str) -> Result<Case, Box<dyn Error>> {
-    let expected: Value = serde_json::from_str(line)?;
-    let text = |name: &str| expected[name].as_str().unwrap_or_default().to_owned();
-    Ok(Case {
-        name: text("name"),
-        area: text("area"),
-        query: expected["request"]["query"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
-        request: expected["request"].clone(),
-        expected: expected.clone(),
-        recorded: true,
-        skip: false,
-    })
+    Ok(Case::of(&serde_json::from_str(line)?))
 }
 
 /// Blocks of name, query, `;`, header and rows, `;`.

@@ -8,8 +8,8 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType as Arrow, Field as ArrowField, Schema};
 use async_trait::async_trait;
 use datafusion::datasource::MemTable;
-use esql::{Catalog, DataType, Field, Index, IndexMode, document};
-use serde_json::{Map, Value};
+use esql::{Catalog, DataType, Index, IndexMode, document};
+use serde_json::{Map, Value, json};
 
 /// Data sets that exist a second time in lookup mode, and how they are called there.
 const LOOKUPS: [(&str, &str); 2] = [
@@ -20,36 +20,52 @@ const LOOKUPS: [(&str, &str); 2] = [
     ),
 ];
 
+/// One index: what it is made of, for an engine here or for a server.
+pub struct IndexData {
+    pub name: String,
+    /// The body of its `PUT`.
+    pub body: Value,
+    pub ids: Vec<String>,
+    pub documents: Vec<Value>,
+}
+
+/// The indices of a folder, sorted by name.
+pub fn read(folder: &Path) -> Result<Vec<IndexData>, Box<dyn Error>> {
+    let mut indices = Vec::new();
+    for folder in [folder.to_path_buf(), folder.join("telemetry")] {
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            if let Some(name) = name.strip_suffix(".csv") {
+                let text = std::fs::read_to_string(&path)?;
+                indices.push(from_csv(name, &text, "standard"));
+                for (_, lookup) in LOOKUPS.iter().filter(|(of, _)| *of == name) {
+                    indices.push(from_csv(lookup, &text, "lookup"));
+                }
+            } else if let Some(name) = name.strip_suffix(".mapping.json") {
+                indices.push(from_mapping(name, &folder)?);
+            }
+        }
+    }
+    indices.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(indices)
+}
+
+/// The indices in memory, for an engine in this process.
 pub struct DataSets {
     indices: Vec<Index>,
 }
 
 impl DataSets {
-    pub fn load(folder: &Path) -> Result<Self, Box<dyn Error>> {
-        let mut indices = Vec::new();
-        for folder in [folder.to_path_buf(), folder.join("telemetry")] {
-            if !folder.is_dir() {
-                continue;
-            }
-            for entry in std::fs::read_dir(&folder)? {
-                let path = entry?.path();
-                let name = path
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .unwrap_or_default();
-                if let Some(name) = name.strip_suffix(".csv") {
-                    let text = std::fs::read_to_string(&path)?;
-                    indices.push(from_csv(name, &text, IndexMode::Standard)?);
-                    for (_, lookup) in LOOKUPS.iter().filter(|(of, _)| *of == name) {
-                        indices.push(from_csv(lookup, &text, IndexMode::Lookup)?);
-                    }
-                } else if let Some(name) = name.strip_suffix(".mapping.json") {
-                    indices.push(from_mapping(name, &folder)?);
-                }
-            }
-        }
-        indices.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(Self { indices })
+    pub fn new(indices: &[IndexData]) -> Result<Self, Box<dyn Error>> {
+        let indices: Result<_, _> = indices.iter().map(index).collect();
+        Ok(Self { indices: indices? })
     }
 }
 
@@ -85,20 +101,17 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-fn index(
-    name: &str,
-    mode: IndexMode,
-    mut fields: Vec<Field>,
-    ids: Vec<String>,
-    documents: &[Value],
-) -> Result<Index, Box<dyn Error>> {
+fn index(data: &IndexData) -> Result<Index, Box<dyn Error>> {
+    let none = Value::Null;
+    let properties = data.body.pointer("/mappings/properties").unwrap_or(&none);
+    let mut fields = document::fields(properties);
     for field in &mut fields {
         // The recorded version can't read vectors.
         if field.data_type == DataType::DenseVector {
             field.data_type = DataType::Unsupported;
         }
     }
-    let batch = document::columns(&fields, documents)?;
+    let batch = document::columns(&fields, &data.documents)?;
     let mut schema: Vec<ArrowField> = batch
         .schema()
         .fields()
@@ -106,26 +119,32 @@ fn index(
         .map(|field| field.as_ref().clone())
         .collect();
     let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+    let ids = StringArray::from(data.ids.clone());
     for (name, array) in [
-        ("_id", Arc::new(StringArray::from(ids)) as ArrayRef),
-        ("_source", document::sources(documents)),
+        ("_id", Arc::new(ids) as ArrayRef),
+        ("_source", document::sources(&data.documents)),
     ] {
         schema.push(ArrowField::new(name, Arrow::Utf8, true));
         columns.push(array);
     }
     let schema = Arc::new(Schema::new(schema));
     let batch = RecordBatch::try_new(schema.clone(), columns)?;
+    let mode = data.body.pointer("/settings/index.mode");
+    let lookup = mode.and_then(Value::as_str) == Some("lookup");
     Ok(Index {
-        name: name.to_owned(),
-        mode,
+        name: data.name.clone(),
+        mode: if lookup {
+            IndexMode::Lookup
+        } else {
+            IndexMode::Standard
+        },
         fields,
         table: Arc::new(MemTable::try_new(schema, vec![vec![batch]])?),
     })
 }
 
-fn from_mapping(name: &str, folder: &Path) -> Result<Index, Box<dyn Error>> {
-    let mapping = std::fs::read_to_string(folder.join(format!("{name}.mapping.json")))?;
-    let mapping: Value = serde_json::from_str(&mapping)?;
+fn from_mapping(name: &str, folder: &Path) -> Result<IndexData, Box<dyn Error>> {
+    let body = std::fs::read_to_string(folder.join(format!("{name}.mapping.json")))?;
     let text = std::fs::read_to_string(folder.join(format!("{name}.ndjson")))?;
     let mut ids = Vec::new();
     let mut documents = Vec::new();
@@ -134,77 +153,76 @@ fn from_mapping(name: &str, folder: &Path) -> Result<Index, Box<dyn Error>> {
         let id = document
             .as_object_mut()
             .and_then(|object| object.shift_remove("_id"));
-        ids.push(
-            id.and_then(|id| id.as_str().map(str::to_owned))
-                .unwrap_or_default(),
-        );
+        let id = id.and_then(|id| id.as_str().map(str::to_owned));
+        ids.push(id.unwrap_or_default());
         documents.push(document);
     }
-    let lookup = mapping
-        .pointer("/settings/index.mode")
-        .and_then(Value::as_str)
-        == Some("lookup");
-    let mode = if lookup {
-        IndexMode::Lookup
-    } else {
-        IndexMode::Standard
-    };
-    let properties = mapping
-        .pointer("/mappings/properties")
-        .unwrap_or(&Value::Null);
-    index(name, mode, document::fields(properties), ids, &documents)
+    Ok(IndexData {
+        name: name.to_owned(),
+        body: serde_json::from_str(&body)?,
+        ids,
+        documents,
+    })
 }
 
-fn from_csv(name: &str, text: &str, mode: IndexMode) -> Result<Index, Box<dyn Error>> {
+fn from_csv(name: &str, text: &str, mode: &str) -> IndexData {
     let mut lines = text.lines();
     let header = cells(lines.next().unwrap_or_default());
-    let mut fields = Vec::new();
-    let mut names = Vec::new();
-    for cell in &header {
-        let (name, word) = cell.rsplit_once(':').unwrap_or((cell, "keyword"));
-        let word = if word == "scaled_float" {
-            "double"
-        } else {
-            word
-        };
-        names.push(name.to_owned());
-        if name != "_id" {
-            fields.push(Field {
-                name: name.to_owned(),
-                data_type: DataType::from_mapping(word).unwrap_or(DataType::Unsupported),
-                mapping_type: word.to_owned(),
-                parent: None,
-            });
-        }
-    }
-    // A dotted column whose root is a column too is a multi-field of that root.
-    for field in &mut fields {
-        let root = field.name.split('.').next().unwrap_or_default();
-        if root != field.name && names.iter().any(|name| name == root) {
-            field.parent = Some(root.to_owned());
-        }
-    }
-    fields.sort_by(|one, other| one.name.cmp(&other.name));
-    let numeric = |name: &str| {
-        let found = fields.iter().find(|field| field.name == name);
-        found.is_some_and(|field| field.data_type.is_numeric())
+    let columns: Vec<(&str, &str)> = header
+        .iter()
+        .map(|cell| cell.rsplit_once(':').unwrap_or((cell, "keyword")))
+        .map(|(name, word)| match word {
+            "scaled_float" => (name, "double"),
+            _ => (name, word),
+        })
+        .collect();
+    let is_numeric = |word: &str| {
+        let data_type = DataType::from_mapping(word);
+        data_type.is_some_and(|data_type| data_type.is_numeric())
+    };
+    let root = |name: &str| {
+        let root = name.split('.').next().unwrap_or_default().to_owned();
+        let stands = root != name && columns.iter().any(|(name, _)| *name == root);
+        stands.then_some(root)
     };
     let mut ids = Vec::new();
     let mut documents = Vec::new();
     for (number, line) in lines.filter(|line| !line.is_empty()).enumerate() {
         let mut document = Map::new();
         let mut id = number.to_string();
-        for (name, cell) in names.iter().zip(cells(line)) {
-            if name == "_id" {
+        for ((name, word), cell) in columns.iter().zip(cells(line)) {
+            if *name == "_id" {
                 id = cell;
-            } else if !cell.is_empty() {
-                document.insert(name.clone(), value(&cell, numeric(name)));
+            } else if !cell.is_empty() && root(name).is_none() {
+                document.insert((*name).to_owned(), value(&cell, is_numeric(word)));
             }
         }
         ids.push(id);
         documents.push(Value::Object(document));
     }
-    index(name, mode, fields, ids, &documents)
+    let mut properties = Map::new();
+    for (name, word) in columns.iter().filter(|(name, _)| *name != "_id") {
+        match root(name) {
+            None => {
+                properties.entry(*name).or_insert_with(|| json!({}))["type"] = json!(word);
+            }
+            // A dotted column whose root is a column too is a multi-field of that root.
+            Some(root) => {
+                let part = &name[root.len() + 1..];
+                properties.entry(root).or_insert_with(|| json!({}))["fields"][part] =
+                    json!({"type": word});
+            }
+        }
+    }
+    IndexData {
+        name: name.to_owned(),
+        body: json!({
+            "settings": {"index.mode": mode},
+            "mappings": {"properties": properties}
+        }),
+        ids,
+        documents,
+    }
 }
 
 /// Cells of a line: commas within brackets and after a backslash don't part them.

@@ -13,7 +13,7 @@ use crate::date::{MS_PER_DAY, Moment};
 use crate::functions::arithmetic::finite;
 use crate::functions::arrays::{map, texts, to_doubles, to_longs};
 use crate::functions::entry::Failures;
-use crate::functions::signature::{Count, constant, count, ordinal, wrong};
+use crate::functions::signature::{ANY_DATE, Count, check, constant, count, ordinal, wrong};
 use crate::functions::{Argument, Call, Column};
 
 const HOUR: i64 = 3_600_000;
@@ -98,6 +98,30 @@ pub(super) fn resolve(text: &str, arguments: &[Argument]) -> Result<DataType, St
         }
     }
     Ok(if field.is_date() { field } else { Double })
+}
+
+/// `TBUCKET(span)`; the analyzer adds `@timestamp` as the second argument.
+pub(super) fn resolve_timestamp(text: &str, arguments: &[Argument]) -> Result<DataType, String> {
+    let [span, timestamp] = arguments else {
+        return Err("error building [tbucket]: expects exactly one argument".to_owned());
+    };
+    if span.data_type != Null && !span.data_type.is_span() {
+        return Err(wrong("", text, "date_period or time_duration", span));
+    }
+    check("second ", text, ANY_DATE, timestamp)?;
+    constant(0, text, span)?;
+    Ok(timestamp.data_type)
+}
+
+pub(super) fn bucket_timestamp(
+    call: &Call<'_>,
+    arguments: &[Column],
+    failures: &mut Failures,
+) -> Option<ArrayRef> {
+    let [span, timestamp] = arguments else {
+        return None;
+    };
+    bucket(call, &[timestamp.clone(), span.clone()], failures)
 }
 
 pub(super) fn bucket(

@@ -106,6 +106,9 @@ fn round_whole(value: i128, places: i64) -> i128 {
 /// Numbers of any types together, or dates of one.
 pub(super) fn resolve_round_to(text: &str, arguments: &[Argument]) -> Result<DataType, String> {
     count(text, arguments, Count::TwoOrMore)?;
+    for (index, argument) in arguments.iter().enumerate().skip(1) {
+        constant(index, text, argument)?;
+    }
     let mut result = arguments[0].data_type;
     let fits = |data_type: DataType| {
         matches!(
@@ -119,7 +122,6 @@ pub(super) fn resolve_round_to(text: &str, arguments: &[Argument]) -> Result<Dat
         return Err(wrong("first ", text, words, &arguments[0]));
     }
     for (index, argument) in arguments.iter().enumerate().skip(1) {
-        constant(index, text, argument)?;
         let found = argument.data_type;
         if result.is_date() {
             if found != result && found != DataType::Null {
@@ -129,12 +131,7 @@ pub(super) fn resolve_round_to(text: &str, arguments: &[Argument]) -> Result<Dat
             result = found;
         } else if !found.is_numeric() && found != DataType::Null || found == DataType::UnsignedLong
         {
-            return Err(wrong(
-                ordinal(index),
-                text,
-                "double, integer or long",
-                argument,
-            ));
+            return Err("all arguments must be numeric, date, or data_nanos".to_owned());
         } else {
             result = common_number(result, found);
         }

@@ -108,7 +108,9 @@ pub(super) fn to_base64(
 /// Padding may be missing, as in Java's decoder.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &ALPHABET,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 pub(super) fn from_base64(
@@ -123,10 +125,17 @@ pub(super) fn from_base64(
         }
         let text = strings.value(row);
         match LENIENT.decode(text) {
-            Ok(bytes) => {
-                to.push_str(&String::from_utf8_lossy(&bytes));
-                true
-            }
+            Ok(bytes) => match std::str::from_utf8(&bytes) {
+                Ok(decoded) => {
+                    to.push_str(decoded);
+                    true
+                }
+                Err(_) => {
+                    failures
+                        .illegal("decoded value is not valid UTF-8, which is not supported yet");
+                    false
+                }
+            },
             Err(_) => {
                 failures.illegal(&no_base64(text));
                 false
@@ -136,11 +145,18 @@ pub(super) fn from_base64(
 }
 
 fn no_base64(text: &str) -> String {
+    if text.len() == 1 {
+        return "Input byte[] should at least have 2 bytes for base64 bytes".to_owned();
+    }
     let strange = text
         .bytes()
         .find(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'/' | b'='));
     let digits = text.bytes().take_while(|byte| *byte != b'=').count();
     match strange {
+        // Java prints the byte as a signed number.
+        Some(byte) if byte > 0x7f => {
+            format!("Illegal base64 character -{:x}", 0x100 - u32::from(byte))
+        }
         Some(byte) => format!("Illegal base64 character {byte:x}"),
         None if digits % 4 == 1 && digits == text.len() => {
             "Last unit does not have enough valid bits".to_owned()

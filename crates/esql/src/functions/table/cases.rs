@@ -209,7 +209,7 @@ fn operators() {
         [
             "in",
             [1, "x"],
-            "1st argument of [in(x)] must be [integer], found value [x] type [keyword]"
+            "first argument of [in(x)] is [numeric] so second argument must also be [numeric] but was [keyword]"
         ],
         ["and", [false, null], false],
         ["or", [null, true], true],

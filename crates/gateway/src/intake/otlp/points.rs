@@ -6,14 +6,14 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
-use opentelemetry_proto::tonic::metrics::v1::{Gauge, Sum};
+use opentelemetry_proto::tonic::metrics::v1::{DataPointFlags, Gauge, Sum};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use serde_json::{Map, Value};
 use store::Document;
 
 use super::ecs::{attributes, document, resource, time};
 use super::requests;
-use super::temporality::Batch;
+use super::temporality::{Batch, Counts, Point, series};
 
 /// Points of the same moment and attributes are fields of one document.
 #[derive(Default)]
@@ -64,6 +64,9 @@ pub(super) fn documents(
                     scope: scope.scope.as_ref().map_or("", |scope| &scope.name),
                     metric: &metric.name,
                 };
+                if let Data::Sum(sum) = data {
+                    increases(&mut rows, &base, &origin, sum, batch);
+                }
                 requests::of(&origin, data, batch, |at, of, name, value| {
                     rows.add(&base, at, of, name.to_owned(), value);
                 });
@@ -78,55 +81,110 @@ pub(super) fn documents(
 /// The points as they were sent, under `metrics.<name>`.
 fn add(rows: &mut Rows, base: &Map<String, Value>, name: &str, data: &Data) {
     let field = format!("metrics.{name}");
-    let mut counted = |at, of: &[KeyValue], count: u64, sum: Option<f64>| {
-        rows.add(base, at, of, format!("{field}.count"), Value::from(count));
-        if let Some(sum) = sum {
-            rows.add(base, at, of, format!("{field}.sum"), Value::from(sum));
+    let mut put = |at, of: &[KeyValue], part: &str, value: Value| {
+        if !value.is_null() {
+            rows.add(base, at, of, format!("{field}{part}"), value);
         }
     };
     match data {
         Data::Gauge(Gauge { data_points }) | Data::Sum(Sum { data_points, .. }) => {
             for point in data_points {
                 let (at, value) = (point.time_unix_nano, number(point.value.as_ref()));
-                rows.add(base, at, &point.attributes, field.clone(), value);
+                put(at, &point.attributes, "", value);
             }
         }
         Data::Histogram(histogram) => {
-            for point in &histogram.data_points {
-                counted(
-                    point.time_unix_nano,
-                    &point.attributes,
-                    point.count,
-                    point.sum,
-                );
+            for of in &histogram.data_points {
+                let told = [Some(of.count as f64), of.sum, of.min, of.max];
+                counted(told, |part, value| {
+                    put(of.time_unix_nano, &of.attributes, part, value)
+                });
             }
         }
         Data::ExponentialHistogram(histogram) => {
-            for point in &histogram.data_points {
-                counted(
-                    point.time_unix_nano,
-                    &point.attributes,
-                    point.count,
-                    point.sum,
-                );
+            for of in &histogram.data_points {
+                let told = [Some(of.count as f64), of.sum, of.min, of.max];
+                counted(told, |part, value| {
+                    put(of.time_unix_nano, &of.attributes, part, value)
+                });
             }
         }
         Data::Summary(summary) => {
-            for point in &summary.data_points {
-                counted(
-                    point.time_unix_nano,
-                    &point.attributes,
-                    point.count,
-                    Some(point.sum),
-                );
+            for of in &summary.data_points {
+                let told = [Some(of.count as f64), Some(of.sum), None, None];
+                counted(told, |part, value| {
+                    put(of.time_unix_nano, &of.attributes, part, value)
+                });
+                for at in &of.quantile_values {
+                    let part = format!(".p{}", (at.quantile * 100_000.0).round() / 1_000.0);
+                    let part = format!(".{}", part[1..].replace('.', "_"));
+                    put(of.time_unix_nano, &of.attributes, &part, finite(at.value));
+                }
             }
         }
     }
 }
 
+/// What is told of many values: count, sum, least and most.
+fn counted(told: [Option<f64>; 4], mut put: impl FnMut(&str, Value)) {
+    for (part, value) in [".count", ".sum", ".min", ".max"].into_iter().zip(told) {
+        match value {
+            Some(value) if part == ".count" => put(part, Value::from(value as u64)),
+            Some(value) => put(part, finite(value)),
+            None => {}
+        }
+    }
+}
+
+/// What came since the point before, whatever the sender's temporality: `metrics.<name>_increase`,
+/// which may be summed.
+fn increases(
+    rows: &mut Rows,
+    base: &Map<String, Value>,
+    origin: &Origin<'_>,
+    sum: &Sum,
+    batch: &mut Batch<'_>,
+) {
+    if !sum.is_monotonic {
+        return;
+    }
+    let name = format!("metrics.{}_increase", origin.metric);
+    let deltas = requests::is_delta(sum.aggregation_temporality);
+    for of in &sum.data_points {
+        let ended = of.flags & DataPointFlags::NoRecordedValueMask as u32 != 0;
+        let value = number(of.value.as_ref()).as_f64();
+        let Some(value) = value.filter(|_| !ended) else {
+            continue;
+        };
+        let increase = if deltas {
+            Some(value)
+        } else {
+            let point = Point {
+                start_ns: of.start_time_unix_nano,
+                time_ns: of.time_unix_nano,
+                counts: Counts {
+                    sum: Some(value),
+                    ..Counts::default()
+                },
+            };
+            let series = series(origin.resource, origin.scope, origin.metric, &of.attributes);
+            batch.interval(series, point).and_then(|counts| counts.sum)
+        };
+        if let Some(increase) = increase {
+            let value = finite(increase);
+            rows.add(base, of.time_unix_nano, &of.attributes, name.clone(), value);
+        }
+    }
+}
+
+/// JSON has no infinity, and none that isn't a number.
+fn finite(value: f64) -> Value {
+    serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number)
+}
+
 fn number(value: Option<&Number>) -> Value {
     match value {
-        Some(Number::AsDouble(number)) => Value::from(*number),
+        Some(Number::AsDouble(number)) => finite(*number),
         Some(Number::AsInt(whole)) => Value::from(*whole),
         None => Value::Null,
     }

@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, DataPointFlags};
 use serde_json::Value;
 
+use super::exponential::Exponential;
 use super::points::Origin;
 use super::temporality::{Batch, Counts, Point, series};
 
@@ -31,7 +32,7 @@ fn to_ms(metric: &str) -> Option<f64> {
 struct Observed<'a> {
     point: Point,
     of: &'a [KeyValue],
-    /// Empty for exponential histograms, whose buckets aren't read.
+    /// Empty for exponential histograms, whose buckets say their bounds themselves.
     bounds: &'a [f64],
     flags: u32,
 }
@@ -45,13 +46,17 @@ fn point(times: (u64, u64), count: u64, sum: Option<f64>, buckets: &[u64]) -> Po
             count,
             sum,
             buckets: buckets.to_vec(),
+            exponential: None,
         },
     }
 }
 
+pub(super) fn is_delta(temporality: i32) -> bool {
+    temporality == AggregationTemporality::Delta as i32
+}
+
 /// The points, and whether they say what came since the point before.
 fn observed(data: &Data) -> (Vec<Observed<'_>>, bool) {
-    let is_delta = |temporality| temporality == AggregationTemporality::Delta as i32;
     match data {
         Data::Histogram(histogram) => {
             let points = histogram.data_points.iter().map(|of| Observed {
@@ -69,16 +74,16 @@ fn observed(data: &Data) -> (Vec<Observed<'_>>, bool) {
             (points.collect(), delta)
         }
         Data::ExponentialHistogram(histogram) => {
-            let points = histogram.data_points.iter().map(|of| Observed {
-                point: point(
-                    (of.start_time_unix_nano, of.time_unix_nano),
-                    of.count,
-                    of.sum,
-                    &[],
-                ),
-                of: &of.attributes,
-                bounds: &[],
-                flags: of.flags,
+            let points = histogram.data_points.iter().map(|of| {
+                let times = (of.start_time_unix_nano, of.time_unix_nano);
+                let mut point = point(times, of.count, of.sum, &[]);
+                point.counts.exponential = Exponential::of(of);
+                Observed {
+                    point,
+                    of: &of.attributes,
+                    bounds: &[],
+                    flags: of.flags,
+                }
             });
             let delta = is_delta(histogram.aggregation_temporality);
             (points.collect(), delta)
@@ -94,7 +99,10 @@ pub(super) fn need_deltas(request: &ExportMetricsServiceRequest) -> bool {
     let mut metrics = scopes.flat_map(|scope| &scope.metrics);
     metrics.any(|metric| {
         let data = metric.data.as_ref();
-        to_ms(&metric.name).is_some() && data.is_some_and(|data| !observed(data).1)
+        data.is_some_and(|data| match data {
+            Data::Sum(sum) => sum.is_monotonic && !is_delta(sum.aggregation_temporality),
+            data => to_ms(&metric.name).is_some() && !observed(data).1,
+        })
     })
 }
 
@@ -136,7 +144,13 @@ pub(super) fn of(
         if let Some(sum) = sum {
             add(at, of, "latency", Value::from(sum / count as f64 * to_ms));
         }
-        let values = spread(bounds, &counts.buckets);
+        let values = match &counts.exponential {
+            Some(exponential) => {
+                let (bounds, buckets) = exponential.explicit();
+                spread(&bounds, &buckets)
+            }
+            None => spread(bounds, &counts.buckets),
+        };
         if !values.is_empty() {
             let values = values.into_iter().map(|value| value * to_ms);
             add(at, of, "latency_values", values.collect());

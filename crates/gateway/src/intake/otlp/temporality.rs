@@ -9,6 +9,8 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 use sha2::{Digest, Sha256};
 
+use super::exponential::Exponential;
+
 /// Runs of series that are remembered; the points of others have no request fields.
 pub const MAX_SERIES: usize = 50_000;
 /// Points with more buckets than this are remembered without them.
@@ -58,11 +60,18 @@ pub struct Counts {
     pub sum: Option<f64>,
     /// Empty where they aren't known.
     pub buckets: Vec<u64>,
+    /// The buckets of an exponential histogram.
+    pub exponential: Option<Exponential>,
 }
 
 impl Counts {
     /// What came since; `None` where there is less now.
     fn since(&self, before: &Self) -> Option<Self> {
+        // A sum alone, which only grows.
+        if self.count == 0 && before.count == 0 && self.sum < before.sum {
+            return None;
+        }
+        let exponential = self.exponential.as_ref().zip(before.exponential.as_ref());
         let same_buckets = self.buckets.len() == before.buckets.len();
         let pairs = self.buckets.iter().zip(&before.buckets);
         let buckets = pairs.map(|(now, then)| now.checked_sub(*then)).collect();
@@ -70,6 +79,7 @@ impl Counts {
             count: self.count.checked_sub(before.count)?,
             sum: self.sum.zip(before.sum).map(|(now, then)| now - then),
             buckets: Option::filter(buckets, |_| same_buckets).unwrap_or_default(),
+            exponential: exponential.and_then(|(now, then)| now.since(then)),
         })
     }
 }

@@ -16,6 +16,7 @@ fn point(start_ns: u64, time_ns: u64, count: u64) -> Point {
             count,
             sum: Some(count as f64 / 10.0),
             buckets: vec![count - count / 4, count / 4],
+            ..Counts::default()
         },
     }
 }
@@ -55,6 +56,7 @@ fn sums_and_buckets_are_differences_too() {
         count: 60,
         sum: Some(6.0),
         buckets: vec![45, 15],
+        ..Counts::default()
     };
     assert_eq!(interval, Some(expected));
     let mut other_buckets = point(FIRST_NS, 1_300, 200);

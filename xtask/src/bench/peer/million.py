@@ -1,6 +1,6 @@
 """The four tools' questions, asked of DuckDB over Parquet and of SQLite's FTS5.
 
-tools.py FOLDER FROM TO WORDS TIMES: reads FOLDER/{metrics,logs,changes,services}.ndjson and
+million.py FOLDER FROM TO WORDS TIMES: reads FOLDER/{metrics,logs,changes,services}.ndjson and
 FOLDER/runbooks.json, prints {"TOOL": {"name", "p95_ms", "rows"}}. Only answering is timed, within
 this process: no HTTP, no JSON.
 """

@@ -1,0 +1,121 @@
+//! A record's event as a sentence.
+
+use model::{ClosedAs, Event, ExecutionResult, Recovery, Topic};
+
+pub fn of(event: &Event) -> String {
+    match event {
+        Event::Opened {
+            severity_reason, ..
+        } => format!("opened: {severity_reason}"),
+        Event::FindingAttached {
+            finding, reason, ..
+        } => format!("{} ({reason})", finding.evidence.says),
+        Event::SeverityChanged { severity, reason } => {
+            format!("severity is {} now: {reason}", severity.name())
+        }
+        Event::Acknowledged { owner, note } => {
+            with(&format!("{owner} has it"), note.as_deref().unwrap_or(""))
+        }
+        Event::NoteAdded { text } => text.clone(),
+        Event::PersonNeeded { reason } => format!("a person is asked: {reason}"),
+        Event::FeedbackGiven { right, cause, note } => {
+            let word = if *right { "right" } else { "wrong" };
+            let mut said = format!("the answer was {word}");
+            if let Some(cause) = cause {
+                said.push_str(&format!(", it was {cause}"));
+            }
+            with(&said, note.as_deref().unwrap_or(""))
+        }
+        Event::Mitigated { says } => format!("mitigated: {says}"),
+        Event::Resolved { says, .. } => format!("resolved: {says}"),
+        Event::Reopened { reason, .. } => format!("opened again: {reason}"),
+        Event::Closed { r#as, reason } => match r#as {
+            ClosedAs::FalseAlarm {} => format!("closed as a false alarm: {reason}"),
+            ClosedAs::Duplicate { of } => format!("closed as a duplicate of {of}: {reason}"),
+        },
+        Event::NoticeSent { channel, topic, .. } => {
+            format!("{channel} was told about {}", topic_in_words(*topic))
+        }
+        Event::InvestigationStarted { .. } => "the investigation began".to_owned(),
+        Event::InvestigationFailed { reason, known, .. } => {
+            with(&format!("the investigation failed: {reason}"), known)
+        }
+        Event::ReportRecorded { report, .. } => report.conclusion.clone(),
+        Event::NothingToPropose { reason } => format!("nothing to propose: {reason}"),
+        other => of_proposal(other),
+    }
+}
+
+fn of_proposal(event: &Event) -> String {
+    match event {
+        Event::Proposed { proposal, .. } => {
+            let kind = proposal.action.kind.name().replace('_', " ");
+            let (id, target) = (&proposal.id, &proposal.action.target);
+            format!("{id} proposed: {kind} {target}: {}", proposal.why)
+        }
+        Event::Decided {
+            proposal,
+            approve,
+            reason,
+            ..
+        } => {
+            let verb = if *approve { "approved" } else { "rejected" };
+            with(&format!("{proposal} {verb}"), reason)
+        }
+        Event::VerdictReached {
+            proposal, reason, ..
+        } => with(&format!("verdict on {proposal}"), reason),
+        Event::ApprovalVoided {
+            proposal, reason, ..
+        } => with(
+            &format!("the approval of {proposal} counts no more"),
+            reason,
+        ),
+        Event::ExecutionStarted { proposal, .. } => format!("{proposal} is being executed"),
+        Event::ExecutionFinished {
+            proposal,
+            result,
+            says,
+            ..
+        } => {
+            let ended = match result {
+                ExecutionResult::Succeeded => "executed",
+                ExecutionResult::Failed => "failed",
+                ExecutionResult::Unknown => "may have been executed or not",
+            };
+            with(&format!("{proposal} {ended}"), says)
+        }
+        Event::RecoveryChecked {
+            proposal,
+            recovery,
+            says,
+            ..
+        } => {
+            let seen = match recovery {
+                Recovery::Recovered => "helped",
+                Recovery::NoEffect => "had no effect",
+                Recovery::Worse => "made it worse",
+                Recovery::Unknown => "can't be judged",
+            };
+            with(&format!("{proposal} {seen}"), says)
+        }
+        other => other.name().replace('_', " "),
+    }
+}
+
+fn topic_in_words(topic: Topic) -> &'static str {
+    match topic {
+        Topic::Incident => "the incident",
+        Topic::Report => "the report",
+        Topic::ApprovalWanted => "what waits for approval",
+        Topic::Outcome => "the outcome",
+        Topic::PersonNeeded => "a person being needed",
+    }
+}
+
+fn with(said: &str, reason: &str) -> String {
+    match reason.trim() {
+        "" => said.to_owned(),
+        reason => format!("{said}: {reason}"),
+    }
+}

@@ -1,0 +1,3 @@
+//! What other systems tell by webhooks.
+
+pub mod deployments;
