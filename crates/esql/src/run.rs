@@ -65,7 +65,7 @@ pub async fn run(request: &Request, catalog: &dyn Catalog) -> Result<Answer, Err
 /// As [`run`].
 pub async fn planned(request: &Request, catalog: &dyn Catalog) -> Result<Vec<AnswerColumn>, Error> {
     let warnings = Warnings::default();
-    let session = session(&request.limits)?;
+    let session = session(&request.limits, catalog)?;
     let (plan, _) = lowered(request, catalog, &session, &warnings).await?;
     Ok(plan.output.iter().map(answer_column).collect())
 }
@@ -93,7 +93,7 @@ async fn lowered(
 
 async fn answer(request: &Request, catalog: &dyn Catalog) -> Result<Answer, Error> {
     let warnings = Warnings::default();
-    let session = session(&request.limits)?;
+    let session = session(&request.limits, catalog)?;
     let (plan, logical) = lowered(request, catalog, &session, &warnings).await?;
     let executed = execute(logical, &session, &plan.output).await;
     let (batches, read) = executed.map_err(failure)?;

@@ -17,7 +17,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
-use datafusion::physical_plan::{ExecutionPlan, with_new_children_if_necessary};
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 use esql::aggregates::udaf::EsqlAggregate;
 
 use super::answers::Answers;
@@ -74,7 +74,7 @@ fn divided(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> 
         return Ok(None);
     };
     let node: Arc<dyn ExecutionPlan> = Arc::new(aggregate.clone());
-    let read = with_new_children_if_necessary(node, vec![rest])?;
+    let read = replace_children_if_necessary(node, vec![rest])?;
     known.insert(0, read);
     Ok(Some(UnionExec::try_new(known)?))
 }
@@ -174,7 +174,7 @@ fn descend(
             inputs.push(rest.unwrap_or_else(|| input.clone()));
         }
         return if any {
-            Ok(Some(with_new_children_if_necessary(node.clone(), inputs)?))
+            Ok(Some(replace_children_if_necessary(node.clone(), inputs)?))
         } else {
             Ok(None)
         };
@@ -209,7 +209,7 @@ fn descend(
         return Ok(None);
     };
     match descend(input, asked, aggregate, known)? {
-        Some(rest) => Ok(Some(with_new_children_if_necessary(
+        Some(rest) => Ok(Some(replace_children_if_necessary(
             node.clone(),
             vec![rest],
         )?)),
