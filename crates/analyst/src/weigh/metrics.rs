@@ -23,6 +23,8 @@ const MIN_OTHERS: usize = 5;
 const ONE_OF_MANY: f64 = 2.0;
 /// Share of the other services' level that is noise.
 const FLOOR_OF_LEVEL: f64 = 0.05;
+/// Points after the onset from which the farthest one alone isn't believed.
+const ENOUGH_AFTER: usize = 4;
 /// Points on each side of the onset that are held against the alarm's own series.
 const MAX_NEAR: usize = 60;
 
@@ -155,7 +157,10 @@ fn deviation(series: &Series, index: usize, range: &Range, unruly: f64) -> Optio
             .map(|point| point.1 - middle)
             .collect(),
     );
-    let (lowest, highest) = (*far.first()?, *far.last()?);
+    // One point alone may be a slip of the measurement, where there are others.
+    let alone = usize::from(far.len() >= ENOUGH_AFTER);
+    let lowest = *far.get(alone)?;
+    let highest = *far.get(far.len().checked_sub(1 + alone)?)?;
     let most = if highest >= -lowest { highest } else { lowest };
     let lasting = quantile(&far, 0.5);
     // A series that spiked before too says less when it spikes.
@@ -272,6 +277,22 @@ mod tests {
             (deviation.before, deviation.most, deviation.rises),
             (10.0, 30.0, true)
         );
+    }
+
+    #[test]
+    fn one_point_among_several_is_not_believed() {
+        let mut o = alarm(5, None);
+        let before = [8.0, 9.0, 10.0, 11.0, 12.0];
+        let slip = [&before[..], &[10.0, 900.0, 10.0, 11.0]].concat();
+        let step = [&before[..], &[10.0, 900.0, 800.0, 11.0]].concat();
+        o.series.push(series("a", "slip", &slip));
+        o.series.push(series("a", "step", &step));
+        let found = deviations(&o, 5 * MINUTE_US);
+        let most = |metric: &str| {
+            let found = found.iter().find(|found| found.metric == metric);
+            found.map(|found| found.most)
+        };
+        assert_eq!((most("slip"), most("step")), (Some(11.0), Some(800.0)));
     }
 
     #[test]

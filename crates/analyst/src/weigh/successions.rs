@@ -4,6 +4,12 @@ use std::collections::BTreeMap;
 
 use super::requests::{Event, Requests};
 
+/// Shares of requests between which both alternatives are usual: a shift from one to the other is
+/// as likely what the callers ask for as a fault.
+const MIXED: std::ops::RangeInclusive<f64> = 0.05..=0.95;
+/// What such a shift counts of its statistic.
+const MIX: f64 = 0.5;
+
 /// A succession whose frequency changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shift {
@@ -65,7 +71,12 @@ pub fn shifts(requests: &Requests, late: &[bool]) -> Vec<Shift> {
         if change <= healed {
             continue;
         }
-        let weight = g_test(count[0], before, count[1], after) * (1.0 - healed / change);
+        let mix = if !fails && shares.iter().all(|share| MIXED.contains(share)) {
+            MIX
+        } else {
+            1.0
+        };
+        let weight = mix * g_test(count[0], before, count[1], after) * (1.0 - healed / change);
         let own = requests.kinds.service(kind);
         let (service, of, what) = match event {
             Event::Log(id) => {
@@ -173,6 +184,16 @@ mod tests {
         );
         assert_eq!((shift.before, shift.after), (1.0, 0.0));
         close(shift.weight, 40.0 * 2.0f64.ln());
+    }
+
+    #[test]
+    fn a_shift_between_what_is_usual_counts_half() {
+        // Asked for in two of ten requests before, in eight since.
+        let asked = |trace: usize| if trace < 10 { trace < 2 } else { trace < 18 };
+        let (requests, late) = requests(asked, |_| false);
+        let found = shifts(&requests, &late);
+        assert_eq!((found[0].before, found[0].after), (0.2, 0.8));
+        close(found[0].weight, MIX * g_test(2.0, 10.0, 8.0, 10.0));
     }
 
     #[test]
