@@ -15,6 +15,7 @@ mod servers;
 mod soak;
 mod step;
 mod test;
+mod truth;
 
 const USAGE: &str = "\
 cargo xtask <command>
@@ -42,6 +43,7 @@ cargo xtask <command>
                             a real server for tests: built once into target/, prints its URL when
                             ready, ends with this command's standard input
   clients                   Clients that others made, on the binary that is built
+  truth [--quick]           docs/truth.md's figures of incidents, from all recorded suites
   readme                    README's commands, asked of the binary that is built
   pictures                  walk the demo in Chromium and renew docs/images
 ";
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(&rest),
         "servers" => servers::run(&rest),
         "clients" => clients::only(),
+        "truth" => truth::run(&rest),
         "readme" => readme::run(),
         "pictures" => demo::build().and_then(|()| browser::run(browser::Pictures::OfReadme)),
         "" | "help" | "--help" | "-h" => {

@@ -33,7 +33,7 @@ fn markers(section: &str) -> (String, String) {
 }
 
 /// `None` where the page has no such section.
-fn replace(page: &str, section: &str, text: &str) -> Option<String> {
+pub fn replace(page: &str, section: &str, text: &str) -> Option<String> {
     let (begin, end) = markers(section);
     let (before, rest) = page.split_once(&begin)?;
     let (_, after) = rest.split_once(&end)?;

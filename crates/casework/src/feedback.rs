@@ -65,8 +65,13 @@ pub fn score(incidents: &[Summary]) -> AnswerScore {
         right,
         brier: brier(&|confidence| confidence),
         brier_of_constant: share.and_then(|share| brier(&|_| share)),
-        bands: (0..BANDS).map(|number| band(number, &judged)).collect(),
+        bands: bands(&judged),
     }
+}
+
+/// Answers by how sure they were: (confidence, right).
+pub fn bands(judged: &[(f64, bool)]) -> Vec<Band> {
+    (0..BANDS).map(|number| band(number, judged)).collect()
 }
 
 fn band(number: usize, judged: &[(f64, bool)]) -> Band {

@@ -2,6 +2,7 @@
 //!
 //! Every value of a multivalued row counts. Read [`fold`] next: what an accumulator is.
 
+pub mod distinct;
 pub mod distribution;
 pub mod fold;
 pub mod known;

@@ -73,12 +73,17 @@ async fn incidents(
     let out = Out::new(answers, here.output)?;
     let (played, failed) = answer_all(here, cases, &modes, out).await?;
     // From here on truth may be read: the last answer is written.
-    let scores = score::scores(cases, &played)?;
+    let scored = score::scores(cases, &played)?;
     if here.output == Output::Json {
         let answers: Vec<&Answer> = played.iter().flat_map(|played| &played.answers).collect();
-        print::json(&json!({ "answers": answers, "scores": scores }))?;
+        print::json(
+            &json!({ "answers": answers, "scores": scored.scores, "calibration": scored.calibrations }),
+        )?;
     } else {
-        println!("{}", table::of(&scores, cases));
+        println!("{}", table::of(&scored.scores, cases));
+        if !scored.calibrations.is_empty() {
+            println!("\n{}", score::calibration::table(&scored.calibrations));
+        }
     }
     Ok(if failed == 0 { 0 } else { FAILED })
 }

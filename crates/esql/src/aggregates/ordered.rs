@@ -1,12 +1,12 @@
-//! Aggregates that pick values of any type: `MIN`, `MAX`, `VALUES`, `TOP`, `COUNT_DISTINCT`,
-//! `SAMPLE`, `FIRST`, `LAST`.
+//! Aggregates that pick values of any type: `MIN`, `MAX`, `VALUES`, `TOP`, `SAMPLE`,
+//! `FIRST`, `LAST`.
 //!
 //! Values are held as comparable bytes, whose order is the order of the values; so one
 //! implementation does for all types.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int64Array, ListArray};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, ListArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType as Arrow, Field};
 use arrow::row::{RowConverter, SortField};
@@ -25,8 +25,6 @@ pub enum Pick {
     Greatest,
     /// All different values, in the order in which they were seen.
     Different,
-    /// How many different ones.
-    CountDifferent,
     /// That many, sorted, greatest first if so wanted.
     Top {
         limit: usize,
@@ -103,9 +101,7 @@ impl Picked {
             Pick::Greatest | Pick::At { .. } => {
                 keep_one(&mut entry.list, value, |new, old| new > old)
             }
-            Pick::Different | Pick::CountDifferent => {
-                !entry.values.contains(value) && entry.values.insert(value.into())
-            }
+            Pick::Different => !entry.values.contains(value) && entry.values.insert(value.into()),
             Pick::Top { limit, descending } => keep_top(&mut entry.list, value, limit, descending),
             Pick::Sample { limit } => {
                 entry.seen += 1;
@@ -330,10 +326,6 @@ impl Fold for Picked {
     fn result(&mut self, emit: EmitTo) -> Result<ArrayRef> {
         let lists = self.lists(emit);
         match self.pick {
-            Pick::CountDifferent => {
-                let counts = lists.iter().map(|list| list.len() as i64);
-                Ok(Arc::new(Int64Array::from_iter_values(counts)))
-            }
             Pick::Least | Pick::Greatest | Pick::At { .. } => self.single(&lists),
             Pick::Different | Pick::Top { .. } | Pick::Sample { .. } => self.several(&lists),
         }

@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
 };
 
+use super::distinct::Distinct;
 use super::distribution::{Distribution, Question};
 use super::fold::{Fold, Grouped, Single};
 use super::moments::Moments;
@@ -41,11 +42,17 @@ pub enum Kind {
     CountRows,
     CountValues,
     Present(bool),
-    Sum { mean: bool },
+    Sum {
+        mean: bool,
+    },
     WeightedMean,
     Distribution(Question),
-    Moments { deviation: bool },
+    Moments {
+        deviation: bool,
+    },
     Picked(Pick),
+    /// How many different values.
+    Distinct,
 }
 
 pub struct EsqlAggregate {
@@ -107,6 +114,7 @@ impl EsqlAggregate {
             }
             Kind::Distribution(question) => Box::new(Distribution::new(question)),
             Kind::Moments { deviation } => Box::new(Moments::new(deviation)),
+            Kind::Distinct => Box::new(Distinct::new(first)?),
             Kind::Picked(pick) => {
                 let order = matches!(pick, Pick::At { .. })
                     .then(|| element(1))
@@ -132,7 +140,7 @@ impl EsqlAggregate {
             ],
             Kind::Distribution(_) => vec![list(Arrow::Float64), list(Arrow::Float64)],
             Kind::Moments { .. } => vec![Arrow::Float64; 3],
-            Kind::Picked(_) => vec![list(Arrow::Binary)],
+            Kind::Picked(_) | Kind::Distinct => vec![list(Arrow::Binary)],
         }
     }
 }

@@ -235,7 +235,7 @@ fn kind(call: &AggregateCall) -> Result<Kind> {
         "MIN" => Kind::Picked(Pick::Least),
         "MAX" => Kind::Picked(Pick::Greatest),
         "VALUES" => Kind::Picked(Pick::Different),
-        "COUNT_DISTINCT" => Kind::Picked(Pick::CountDifferent),
+        "COUNT_DISTINCT" => Kind::Distinct,
         "SAMPLE" => Kind::Picked(Pick::Sample { limit: count(1) }),
         "TOP" => {
             let order = constant(2).and_then(string).unwrap_or("asc");

@@ -11,6 +11,9 @@ use super::answer::Answer;
 use super::cases::{Ask, Case};
 use super::replay::{Candidates, Played};
 use crate::arguments::Mode;
+use calibration::{Calibration, Outcome, calibrations};
+
+pub mod calibration;
 
 /// The first incident must open so soon after the onset to count as found, in milliseconds.
 const FOUND_WITHIN_MS: i64 = 5 * 60 * 1000;
@@ -59,11 +62,18 @@ pub struct Score {
     pub p95_ms: u64,
 }
 
+/// What the answers are worth.
+pub struct Scored {
+    pub scores: Vec<Score>,
+    pub calibrations: Vec<Calibration>,
+}
+
 /// Reads every truth that is there and scores what was answered about it.
-pub fn scores(cases: &[Case], played: &[Played]) -> Result<Vec<Score>> {
+pub fn scores(cases: &[Case], played: &[Played]) -> Result<Scored> {
     let truths = cases.iter().map(truth).collect::<Result<Vec<_>>>()?;
     let modes: BTreeSet<Mode> = played.iter().map(|played| played.mode).collect();
     let mut groups: BTreeMap<(Mode, &str, Option<&str>), Vec<Judged>> = BTreeMap::new();
+    let mut outcomes = Vec::new();
     for mode in modes {
         for (index, (case, truth)) in cases.iter().zip(&truths).enumerate() {
             let Some(truth) = truth else { continue };
@@ -71,6 +81,12 @@ pub fn scores(cases: &[Case], played: &[Played]) -> Result<Vec<Score>> {
                 .iter()
                 .find(|one| one.case == index && one.mode == mode);
             let judged = judge(case, truth, mode, of);
+            outcomes.extend(judged.answered.then(|| Outcome {
+                mode,
+                suite: case.suite.clone(),
+                confidence: judged.confidence,
+                right: judged.rank == Some(1),
+            }));
             for fault in [None, Some(truth.fault.as_str())] {
                 let group = groups
                     .entry((mode, case.suite.as_str(), fault))
@@ -79,10 +95,13 @@ pub fn scores(cases: &[Case], played: &[Played]) -> Result<Vec<Score>> {
             }
         }
     }
-    Ok(groups
-        .into_iter()
-        .map(|((mode, suite, fault), judged)| sum_up(mode, suite, fault, &judged))
-        .collect())
+    let groups = groups.into_iter();
+    Ok(Scored {
+        scores: groups
+            .map(|((mode, suite, fault), judged)| sum_up(mode, suite, fault, &judged))
+            .collect(),
+        calibrations: calibrations(&outcomes),
+    })
 }
 
 fn truth(case: &Case) -> Result<Option<Truth>> {
@@ -106,6 +125,8 @@ fn truth(case: &Case) -> Result<Option<Truth>> {
 struct Judged {
     /// Of the right answer; None: it isn't among those that were given.
     rank: Option<usize>,
+    /// There is an answer that counts.
+    answered: bool,
     confidence: f64,
     /// By k from 1: the probability that a random order has it among the first k.
     chance: [f64; MOST],
@@ -130,6 +151,7 @@ fn judge(case: &Case, truth: &Truth, mode: Mode, played: Option<&Played>) -> Jud
         Mode::Found => in_time,
     };
     Judged {
+        answered: counts.is_some(),
         rank: counts.and_then(|answer| rank(answer, truth, case.ask)),
         confidence: counts.map_or(0.0, |answer| answer.confidence),
         chance: chance(truth, case.ask, played.map(|played| played.candidates)),
