@@ -89,6 +89,14 @@ pub fn json(value: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `1 incident`, `2 incidents`: for nouns that take an s.
+pub fn count(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
 /// A size as people read it.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -20,16 +20,16 @@ export function Answers() {
 export function AnswerBands({ score }: { score: AnswerScore }) {
   const columns: EuiBasicTableColumn<AnswerBand>[] = [
     { name: 'Confidence', width: '128px', render: (band: AnswerBand) => `${percent(band.from, 0)} to ${percent(band.to, 0)}` },
-    { field: 'judged', name: 'Judged', align: 'right', width: '80px' },
-    { field: 'right', name: 'Right', align: 'right', width: '80px' },
     { name: 'Said and was', render: (band: AnswerBand) => <SaidAndWas band={band} /> },
     { name: '95 % interval', width: '136px', render: (band: AnswerBand) => (band.interval ? `${percent(band.interval[0], 0)} to ${percent(band.interval[1], 0)}` : '–') },
+    { field: 'judged', name: 'Judged', align: 'right', width: '80px' },
+    { field: 'right', name: 'Right', align: 'right', width: '80px' },
   ];
   const brier = score.brier?.toFixed(3);
   return (
     <>
       <EuiText size="s" data-test-subj="answers-judged">
-        {`${score.answered} incidents with an answer, ${score.judged} judged, ${score.right} right.`}
+        {`${score.answered} ${score.answered === 1 ? 'incident' : 'incidents'} with an answer, ${score.judged} judged, ${score.right} right.`}
         {brier && ` Brier score ${brier}; a constant at the share of right answers would have ${score.brier_of_constant?.toFixed(3)}.`}
       </EuiText>
       <EuiSpacer size="s" />

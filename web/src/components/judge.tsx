@@ -1,5 +1,5 @@
 import {
-  EuiButton, EuiButtonEmpty, EuiCallOut, EuiFieldText, EuiFlexGroup, EuiFlexItem, EuiForm, EuiFormRow, EuiPanel, EuiSelect, EuiSpacer, EuiText,
+  EuiButton, EuiButtonEmpty, EuiCallOut, EuiFieldText, EuiFlexGroup, EuiFlexItem, EuiForm, EuiFormRow, EuiSelect, EuiSpacer, EuiText,
 } from '@elastic/eui';
 import { useState } from 'react';
 import { useMark } from '../api/queries';
@@ -15,7 +15,7 @@ export function Judge({ incident, canJudge }: { incident: Incident; canJudge: bo
   if (!first) return null;
   const right = () => mark.mutate({ what: 'feedback', body: { right: true } });
   return (
-    <EuiPanel color="transparent" hasShadow={false} paddingSize="none" data-test-subj="judge">
+    <div data-test-subj="judge">
       {incident.feedback && <Given feedback={incident.feedback} />}
       {canJudge && !wrong && (
         <EuiFlexGroup gutterSize="s" alignItems="center" responsive={false}>
@@ -26,7 +26,7 @@ export function Judge({ incident, canJudge }: { incident: Incident; canJudge: bo
       )}
       {canJudge && wrong && <Correct incident={incident} others={incident.report?.hypotheses.slice(1) ?? []} onDone={() => setWrong(false)} />}
       {mark.error && (<><EuiSpacer size="s" /><ProblemNote error={mark.error} /></>)}
-    </EuiPanel>
+    </div>
   );
 }
 

@@ -28,10 +28,10 @@ export function SimilarTable({ items }: { items: Similar[] }) {
       },
     },
     { field: 'opened_at', name: 'Opened (UTC)', width: '168px', render: (at: string) => moment(at) },
-    { field: 'likeness', name: 'Alike', width: '72px', align: 'right', render: (share: number) => percent(share, 0) },
     { name: 'Cause', render: (one: Similar) => <Cause of={one} /> },
     { field: 'helped', name: 'What helped', render: (helped: string | null | undefined) => helped ?? 'nothing that DataPulse did' },
     { field: 'shared', name: 'Both show', truncateText: { lines: 3 }, render: (shared: string[]) => shared.join('; ') },
+    { field: 'likeness', name: 'Alike', width: '72px', align: 'right', render: (share: number) => percent(share, 0) },
   ];
   return <EuiBasicTable<Similar> tableCaption="Similar incidents" compressed items={items} columns={columns} itemId="incident_id" noItemsMessage="No resolved incident looks like this one" />;
 }

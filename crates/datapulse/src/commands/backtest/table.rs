@@ -10,10 +10,11 @@ const MAX_LINES: usize = 50;
 pub fn of(span: &Span, known: &[Known], columns: &[Comparison]) -> String {
     let real = known.iter().filter(|known| !known.false_alarm).count();
     let mut text = format!(
-        "{} to {}: people know {real} incidents, and called {} false alarms\n\n{}",
+        "{} to {}: people know {}, and called {}\n\n{}",
         span.from,
         span.to,
-        known.len() - real,
+        print::count(real as u64, "incident"),
+        print::count((known.len() - real) as u64, "false alarm"),
         numbers(real, columns)
     );
     for column in columns {

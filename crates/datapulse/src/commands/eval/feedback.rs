@@ -14,7 +14,10 @@ pub async fn run(here: &Here) -> Result<u8> {
         return Ok(0);
     }
     let (answered, judged, right) = (&score["answered"], &score["judged"], &score["right"]);
-    println!("{answered} incidents with an answer, {judged} judged by a person, {right} right");
+    println!(
+        "{} with an answer, {judged} judged by a person, {right} right",
+        print::count(answered.as_u64().unwrap_or_default(), "incident")
+    );
     if judged == 0 {
         println!("judge one: datapulse incident feedback INCIDENT right|wrong");
         return Ok(0);
