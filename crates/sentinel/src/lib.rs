@@ -16,6 +16,7 @@ pub mod series;
 pub mod settings;
 pub mod severity;
 pub mod tick;
+pub mod waits;
 pub mod watch;
 
 pub use error::Error;

@@ -27,6 +27,7 @@ use numbers::Numbers;
 mod anomalies;
 mod numbers;
 mod resolve;
+mod waits;
 
 /// Ticks that are looked at afterwards when some were missed: older ones are past helping.
 pub const MAX_CAUGHT_UP: i64 = 5;
@@ -44,6 +45,7 @@ struct State {
     learned: Option<Learned>,
     numbers: Numbers,
     taken: anomalies::Taken,
+    waits: waits::Watched,
     /// The newest document of each service at the last tick.
     newest_of: BTreeMap<String, Option<Timestamp>>,
     /// The newest document of all, and the end of the window that was looked at then.
@@ -181,6 +183,9 @@ impl Sentinel {
             .await?;
         let taken = &mut state.taken;
         self.place_anomalies(taken, tick, window.to, &seen, &topology, &mut ticked)
+            .await?;
+        let waits = &mut state.waits;
+        self.place_waits(waits, tick, window.to, &seen, &topology, &mut ticked)
             .await?;
         self.resolve_healthy(state, tick, &seen, &profiles, &mut ticked)
             .await?;

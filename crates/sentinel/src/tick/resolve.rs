@@ -7,6 +7,7 @@ use model::incident::ProposalStage;
 use model::{Actor, Agent, Event, Finding, Incident, Signal, Timestamp, Window};
 
 use super::anomalies::job_of;
+use super::waits::is_wait;
 use super::{Error, Numbers, Sentinel, State, Ticked};
 use crate::reading::Reading;
 
@@ -106,6 +107,8 @@ impl Sentinel {
             for finding in &incident.findings {
                 now.push(if job_of(finding).is_some() {
                     self.health_of_anomaly(finding, to).await
+                } else if is_wait(finding) {
+                    self.health_of_wait(finding, self.window(tick)).await
                 } else if finding.signal == Signal::Metric {
                     health_of_number(finding, &state.numbers)
                 } else {
@@ -158,6 +161,7 @@ impl Sentinel {
         };
         let asked = match (job_of(first), first.evidence.parameters.get("metric")) {
             (Some(job), _) => self.check_anomaly(service, job, window).await?,
+            (None, _) if is_wait(first) => self.check_wait(service, window).await?,
             (None, Some(field)) if first.signal == Signal::Metric => {
                 self.check_number(service, field, window).await?
             }
