@@ -16,9 +16,11 @@ pub use jobs::{Job, jobs};
 
 mod jobs;
 
-/// What ids of our jobs begin with, and those of their datafeeds.
+/// What ids of our jobs begin with; their datafeeds are named after them.
 pub const PREFIX: &str = "datapulse-";
 const OURS: &str = "datapulse-*";
+/// All of their datafeeds.
+const OUR_FEEDS: &str = "datafeed-datapulse-*";
 
 const JOBS: [&str; 2] = ["_ml", "anomaly_detectors"];
 const FEEDS: [&str; 2] = ["_ml", "datafeeds"];
@@ -54,7 +56,7 @@ impl Elastic {
     /// not; what is missing is named.
     pub async fn install_ml(&self, jobs: &[Job], dry_run: bool) -> Result<Vec<Step>, Error> {
         let known = self.ml(Call::get(path(&JOBS, OURS))).await?.body;
-        let feeds = self.ml(Call::get(path(&FEEDS, OURS))).await?.body;
+        let feeds = self.ml(Call::get(path(&FEEDS, OUR_FEEDS))).await?.body;
         let mut steps = Vec::new();
         for job in jobs {
             let step = job_step(job, find(&known["jobs"], "job_id", &job.id));
@@ -109,12 +111,13 @@ impl Elastic {
     /// # Errors
     /// As [`Elastic::install_ml`].
     pub async fn ml_status(&self) -> Result<Vec<Status>, Error> {
-        let stats = |group: &[&'static str; 2]| {
-            let whole: Vec<&str> = group.iter().copied().chain([OURS, "_stats"]).collect();
+        let stats = |group: (&[&'static str; 2], &'static str)| {
+            let (group, ours) = group;
+            let whole: Vec<&str> = group.iter().copied().chain([ours, "_stats"]).collect();
             Call::get(whole)
         };
-        let jobs = self.ml(stats(&JOBS)).await?.body;
-        let feeds = self.ml(stats(&FEEDS)).await?.body;
+        let jobs = self.ml(stats((&JOBS, OURS))).await?.body;
+        let feeds = self.ml(stats((&FEEDS, OUR_FEEDS))).await?.body;
         let list = jobs["jobs"].as_array().map_or(&[][..], Vec::as_slice);
         Ok(list
             .iter()
@@ -122,13 +125,13 @@ impl Elastic {
             .collect())
     }
 
-    /// Takes our datafeeds and jobs away; the results that they left stay with Elasticsearch's own
-    /// retention.
+    /// Takes our datafeeds and jobs away, and with a job its model and results: incidents keep the
+    /// findings that came of them.
     ///
     /// # Errors
     /// As [`Elastic::install_ml`].
     pub async fn remove_ml(&self, dry_run: bool) -> Result<Vec<Step>, Error> {
-        let feeds = self.ml(Call::get(path(&FEEDS, OURS))).await?.body;
+        let feeds = self.ml(Call::get(path(&FEEDS, OUR_FEEDS))).await?.body;
         let jobs = self.ml(Call::get(path(&JOBS, OURS))).await?.body;
         let mut steps = Vec::new();
         for (group, list, field) in [
@@ -204,7 +207,7 @@ fn told(failure: Failure) -> Error {
             "this cluster's licence doesn't have machine learning: it takes Platinum, Enterprise or a trial; Sentinel's own baselines need none ({says})"
         )),
         403 => Error::Refused(format!(
-            "{says}; give our user or API key the cluster privilege manage_ml (status: monitor_ml), and read on the telemetry's indices (docs/machine-learning.md)"
+            "{says}; give our user or API key the cluster privilege manage_ml (status: monitor_ml), and read on the telemetry's indices (docs/elasticsearch.md)"
         )),
         _ => failure.into(),
     }

@@ -17,6 +17,8 @@ use crate::import;
 
 /// Keys by which a document sums up a period: counts of what happened in it.
 const SUMS: [&str; 2] = ["request_count", "error_count"];
+/// The key of a span's length, in microseconds.
+const DURATION: &str = "span.duration.us";
 /// Keys that tell whose period it is.
 const WHOSE: [&str; 3] = [
     "service.name",
@@ -95,9 +97,11 @@ impl Periods {
         self.shortest_ms = between.or(self.shortest_ms);
     }
 
-    /// Whether a document's period was over before a moment.
+    /// Whether what a document tells of was over before a moment: its period, or its span.
     fn is_over(&self, ahead: &Ahead, moment: Timestamp) -> bool {
-        let length = self.shortest_ms.unwrap_or(USUAL_PERIOD_MS);
+        let length = ahead
+            .lasted_ms()
+            .unwrap_or_else(|| self.shortest_ms.unwrap_or(USUAL_PERIOD_MS));
         ahead.at.is_none_or(|at| at.plus_ms(length) <= moment)
     }
 }
@@ -105,6 +109,12 @@ impl Periods {
 impl Ahead {
     fn sums(&self) -> bool {
         SUMS.iter().any(|key| self.source.contains_key(*key))
+    }
+
+    /// Of a span, from its start, which it is dated with, to its end, when it is sent; rounded up.
+    fn lasted_ms(&self) -> Option<i64> {
+        let us = self.source.get(DURATION)?.as_f64()?;
+        Some((us / 1000.0).ceil() as i64)
     }
 }
 
@@ -131,8 +141,10 @@ impl Lines {
 
     fn before(&mut self, moment: Timestamp) -> Result<Option<Document>> {
         loop {
-            let over = |waits: &mut Ahead| self.periods.is_over(waits, moment);
-            if let Some(ahead) = self.waiting.pop_front_if(over) {
+            // A long span doesn't keep back those behind it.
+            let over = |waits: &Ahead| self.periods.is_over(waits, moment);
+            let place = self.waiting.iter().position(over);
+            if let Some(ahead) = place.and_then(|place| self.waiting.remove(place)) {
                 return Ok(Some(self.document(ahead)));
             }
             if self.ahead.is_none() {
@@ -142,10 +154,11 @@ impl Lines {
             let Some(ahead) = self.ahead.take_if(due) else {
                 return Ok(None);
             };
-            if !ahead.sums() {
+            if ahead.sums() {
+                self.periods.note(&ahead);
+            } else if ahead.lasted_ms().is_none_or(|ms| ms == 0) {
                 return Ok(Some(self.document(ahead)));
             }
-            self.periods.note(&ahead);
             self.waiting.push_back(ahead);
         }
     }
@@ -216,6 +229,19 @@ mod tests {
         assert_eq!(take("2026-01-01T00:00:02Z"), 1);
         assert_eq!(take("2026-01-01T00:00:03Z"), 1);
         assert_eq!(take("2026-01-01T00:00:04Z"), 0);
+    }
+
+    #[test]
+    fn a_span_comes_at_its_end() {
+        let folder = folder(&[
+            r#"{"@timestamp":"2026-01-01T00:00:01Z","span.duration.us":5000000}"#,
+            r#"{"@timestamp":"2026-01-01T00:00:02Z","span.duration.us":1000}"#,
+        ]);
+        let mut feed = Feed::open(folder.path()).expect("opens");
+        let mut take = |moment: &str| feed.before(at(moment), 10).expect("reads").len();
+        assert_eq!(take("2026-01-01T00:00:03Z"), 1, "the short one");
+        assert_eq!(take("2026-01-01T00:00:05Z"), 0);
+        assert_eq!(take("2026-01-01T00:00:06Z"), 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Change, Failure, feed_step, job_step, jobs, told};
+use super::{Change, Failure, OUR_FEEDS, OURS, feed_step, job_step, jobs, told};
 
 fn all(_: &str) -> bool {
     true
@@ -81,4 +81,17 @@ fn a_licence_a_server_and_a_privilege_that_are_missing_are_told_apart() {
         json!("no handler found for uri [/_ml/anomaly_detectors/x] and method [PUT]"),
     );
     assert!(server.contains("has no machine learning"), "{server}");
+}
+
+#[test]
+fn what_is_ours_is_found_again_by_its_id() {
+    let (made, _) = jobs("metrics", &all).expect("is known");
+    let fits = |pattern: &str, id: &str| {
+        let begin = pattern.strip_suffix('*').expect("ends in a wildcard");
+        id.starts_with(begin)
+    };
+    for job in made {
+        assert!(fits(OURS, &job.id), "{}", job.id);
+        assert!(fits(OUR_FEEDS, &job.feed_id()), "{}", job.feed_id());
+    }
 }
