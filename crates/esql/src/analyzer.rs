@@ -7,10 +7,12 @@
 
 mod aggregate;
 mod branches;
+mod categories;
 mod columns;
 mod commands;
 mod conflict;
 pub mod constant;
+mod enrich;
 mod expression;
 mod extract;
 mod function;
@@ -36,12 +38,14 @@ use crate::request::{Index, Limits};
 use crate::warning::Warnings;
 
 pub use branches::{FORK_COLUMN, MAX_SERIES};
-pub use source::{patterns, resolve_sources};
+pub use source::{fields, patterns, resolve_sources};
 
 /// Indices by the pattern list that names them, found before the analysis begins.
 #[derive(Default)]
 pub struct Sources {
     pub found: HashMap<String, Vec<Index>>,
+    /// What `ENRICH` looks up, by the policy's name.
+    pub policies: HashMap<String, std::sync::Arc<crate::enrich::Table>>,
 }
 
 /// What the analysis of one query needs from outside.
@@ -94,6 +98,10 @@ pub struct Analyzer<'a> {
     barrier: Option<&'static str>,
     /// Commands before this one that even `MATCH` can't follow.
     late_barrier: Option<&'static str>,
+    /// Rows that the next `LIMIT` lets through, where only commands that keep every row stand
+    /// between.
+    limit_ahead: Option<usize>,
+    text_place: search::TextPlace,
     /// How many `NOT` surround the present place.
     negations: usize,
     /// How many functions that may skip their arguments surround it.
@@ -133,6 +141,8 @@ pub fn analyze(query: &ast::Query, outer: &Surroundings<'_>) -> Result<Plan, Err
         queries: Vec::new(),
         barrier: None,
         late_barrier: None,
+        limit_ahead: None,
+        text_place: search::TextPlace::default(),
         negations: 0,
         lazy: 0,
         open_sort: OpenSort::default(),
@@ -141,7 +151,8 @@ pub fn analyze(query: &ast::Query, outer: &Surroundings<'_>) -> Result<Plan, Err
         refusal: None,
     };
     function::counted(query, outer.text)?;
-    for command in &query.commands {
+    for (number, command) in query.commands.iter().enumerate() {
+        analyzer.limit_ahead = search::limit_ahead(&query.commands[number + 1..]);
         match analyzer.command(command) {
             Ok(()) | Err(Unresolved::Reported) => {}
             Err(Unresolved::Failed(error)) => return Err(error),

@@ -1,4 +1,4 @@
-//! Full-text search: `MATCH`, `MATCH_PHRASE`, the `:` operator, `QSTR`, `KQL`, `KNN`.
+//! Full-text search: `MATCH`, `MATCH_PHRASE`, `MULTI_MATCH`, the `:` operator, `QSTR`, `KQL`, `KNN`.
 //!
 //! A query is asked of every index by itself, beside its scan, so that scores use the statistics
 //! of that index. [`analysis`] cuts texts into words, [`scoring`] has the formula.
@@ -16,7 +16,7 @@ use crate::datatype::DataType;
 pub use prepared::{Prepared, prepare};
 
 /// Lower-case names of the functions.
-pub const FUNCTIONS: [&str; 5] = ["knn", "kql", "match", "match_phrase", "qstr"];
+pub const FUNCTIONS: [&str; 6] = ["knn", "kql", "match", "match_phrase", "multi_match", "qstr"];
 
 pub fn is_function(name: &str) -> bool {
     FUNCTIONS.contains(&name)
@@ -28,6 +28,8 @@ pub struct TextQuery {
     pub node: Node,
     /// Counts for `_score`: it isn't under a `NOT`.
     pub scoring: bool,
+    /// `SCORE` asks for its score, whether or not it counts for `_score`.
+    pub measured: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -69,9 +71,16 @@ pub enum Node {
         vector: Vec<f32>,
         k: usize,
         boost: f32,
+        /// The least cosine similarity that matches at all.
+        similarity: Option<f32>,
     },
     And(Vec<Node>),
     Or(Vec<Node>),
+    /// Any of them; the best score counts whole, the others by the share `tie`.
+    Best {
+        nodes: Vec<Node>,
+        tie: f32,
+    },
     Not(Box<Node>),
     /// Every match counts the same for `_score`: nothing where it only lets through.
     Constant {
@@ -121,7 +130,7 @@ impl Node {
                     found.push(field);
                 }
             }
-            Self::And(nodes) | Self::Or(nodes) => {
+            Self::And(nodes) | Self::Or(nodes) | Self::Best { nodes, .. } => {
                 for node in nodes {
                     node.fields(found);
                 }
@@ -145,7 +154,9 @@ impl Node {
                 let bounds = lower.iter().chain(upper);
                 found.extend(bounds.map(|(bound, _)| (field.as_str(), bound.as_str())));
             }
-            Self::And(nodes) | Self::Or(nodes) => nodes.iter().for_each(|node| node.terms(found)),
+            Self::And(nodes) | Self::Or(nodes) | Self::Best { nodes, .. } => {
+                nodes.iter().for_each(|node| node.terms(found));
+            }
             Self::Not(node) | Self::Optional(node) | Self::Constant { node, .. } => {
                 node.terms(found);
             }
@@ -191,6 +202,10 @@ impl Node {
             }
             Self::And(nodes) => Self::And(each_over_all(nodes, fields)),
             Self::Or(nodes) => Self::Or(each_over_all(nodes, fields)),
+            Self::Best { nodes, tie } => Self::Best {
+                nodes: each_over_all(nodes, fields),
+                tie,
+            },
             Self::Not(node) => Self::Not(Box::new(node.over_all(fields))),
             Self::Optional(node) => Self::Optional(Box::new(node.over_all(fields))),
             Self::Constant { node, score } => Self::Constant {

@@ -11,11 +11,13 @@ pub mod analyzer;
 pub mod answer;
 pub mod ast;
 pub mod body;
+mod categorize;
 mod change_point;
 pub mod datatype;
 pub mod date;
 pub mod dissect;
 pub mod document;
+pub mod enrich;
 pub mod error;
 pub mod full_text;
 pub mod functions;
@@ -30,7 +32,7 @@ pub mod warning;
 pub use datatype::DataType;
 pub use error::Error;
 pub use request::{
-    Answer, AnswerColumn, Catalog, Field, Index, IndexMode, Limits, Parameter, ParameterKind,
-    Request,
+    Answer, AnswerColumn, Catalog, EnrichPolicy, Field, Index, IndexMode, Limits, Parameter,
+    ParameterKind, Request,
 };
 pub use run::{planned, run};

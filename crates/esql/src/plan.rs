@@ -7,6 +7,7 @@
 
 pub mod branches;
 pub mod calls;
+pub mod categories;
 pub mod change;
 pub mod expand;
 pub mod expression;
@@ -19,7 +20,8 @@ pub mod top;
 
 use std::sync::Arc;
 
-use crate::ast::Span;
+use crate::ast::{BinaryOperator, Span};
+use crate::categorize::Options as CategorizeOptions;
 use crate::datatype::DataType;
 use crate::full_text::TextQuery;
 use crate::functions::{Column, Function};
@@ -89,6 +91,26 @@ pub enum Step {
     Fork(Fork),
     Fuse(Fuse),
     ChangePoint(ChangePoint),
+    Categorize(Categorize),
+    Enrich(Enrich),
+}
+
+/// Fields of the documents that an enrich policy finds for each row.
+#[derive(Clone)]
+pub struct Enrich {
+    /// The column that is looked up.
+    pub key: String,
+    pub table: Arc<crate::enrich::Table>,
+    /// (field of the table by its place, name of the column)
+    pub added: Vec<(usize, String)>,
+}
+
+/// The category of each row's message, as a new column.
+#[derive(Clone)]
+pub struct Categorize {
+    pub value: Expr,
+    pub name: String,
+    pub options: CategorizeOptions,
 }
 
 /// The same rows through several branches, one below the other.
@@ -211,6 +233,8 @@ pub struct LookupJoin {
     pub index: Index,
     /// (left column, right field), all equal.
     pub keys: Vec<(String, String)>,
+    /// (left column, comparison, right field) that have to hold besides.
+    pub comparisons: Vec<(String, BinaryOperator, String)>,
     /// Fields of the lookup index that become columns.
     pub added: Vec<Attribute>,
     /// What this step gives, in order.
@@ -249,6 +273,8 @@ pub enum ExprKind {
     },
     /// Whether a row matches the full-text query of this number (see [`Source::text_queries`]).
     TextQuery(usize),
+    /// The sum of the scores of these full-text queries, of those that a row matches.
+    Score(Vec<usize>),
 }
 
 impl Expr {

@@ -93,11 +93,25 @@ pub trait Catalog: Send + Sync {
     /// The indices that match one pattern (a name or wildcards), sorted by name; one snapshot.
     async fn indices(&self, pattern: &str) -> Result<Vec<Index>, Error>;
 
+    /// The enrich policy of this name, where it was executed.
+    async fn enrich_policy(&self, _name: &str) -> Result<Option<EnrichPolicy>, Error> {
+        Ok(None)
+    }
+
     /// What the tables of these indices can do better than any: applied to physical plans before
     /// DataFusion's own rules.
     fn rules(&self) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         Vec::new()
     }
+}
+
+/// What `ENRICH` looks up: fields of the documents whose match field has a row's value.
+#[derive(Clone)]
+pub struct EnrichPolicy {
+    pub name: String,
+    pub match_field: String,
+    pub enrich_fields: Vec<String>,
+    pub indices: Vec<Index>,
 }
 
 /// One index as the engine sees it.

@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType as Arrow, Field as ArrowField, Schema};
 use async_trait::async_trait;
 use datafusion::datasource::MemTable;
-use esql::{Catalog, Index, IndexMode, Request, document};
+use esql::{Catalog, EnrichPolicy, Index, IndexMode, Request, document};
 use serde_json::{Value, json};
 
 /// 2026-01-01T00:00:00Z
@@ -32,6 +32,19 @@ impl Catalog for Memory {
             .filter(|index| matches(&index.name))
             .cloned()
             .collect())
+    }
+
+    /// `NAME_policy` looks up the index NAME by its service.
+    async fn enrich_policy(&self, name: &str) -> Result<Option<EnrichPolicy>, esql::Error> {
+        let Some(index) = name.strip_suffix("_policy") else {
+            return Ok(None);
+        };
+        Ok(Some(EnrichPolicy {
+            name: name.to_owned(),
+            match_field: "service".to_owned(),
+            enrich_fields: vec!["team".to_owned(), "ms".to_owned()],
+            indices: self.indices(index).await?,
+        }))
     }
 }
 

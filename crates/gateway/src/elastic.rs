@@ -11,6 +11,7 @@ pub mod aliases;
 pub mod cat;
 pub mod dialect;
 pub mod documents;
+pub mod enrich;
 pub mod filter_path;
 pub mod indices;
 pub mod refusal;

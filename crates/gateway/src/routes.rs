@@ -186,7 +186,9 @@ pub fn table() -> Vec<Route> {
 /// Those of Elasticsearch's interface.
 #[rustfmt::skip]
 fn elasticsearch() -> Vec<Route> {
-    use crate::elastic::{about, aliases, cat, documents, indices, search, templates, update};
+    use crate::elastic::{
+        about, aliases, cat, documents, enrich, indices, search, templates, update,
+    };
     use crate::intake::query::asynchronous;
     let read = Access::Scope(Scope::IncidentsRead);
     let manage = Access::Scope(Scope::ToolsManage);
@@ -227,6 +229,11 @@ fn elasticsearch() -> Vec<Route> {
         elastic("GET", "/_index_template/{name}", Access::Known, "An index template", get(templates::get), 0),
         elastic("PUT", "/_index_template/{name}", telemetry, "Make or replace an index template", put(templates::put).post(templates::put), MAX_BODY),
         elastic("DELETE", "/_index_template/{name}", manage, "Delete an index template", delete(templates::delete), 0),
+        elastic("GET", "/_enrich/policy", Access::Known, "All enrich policies", get(enrich::all), 0),
+        elastic("GET", "/_enrich/policy/{name}", Access::Known, "An enrich policy", get(enrich::get), 0),
+        elastic("PUT", "/_enrich/policy/{name}", telemetry, "Make an enrich policy", put(enrich::put), MAX_BODY),
+        elastic("PUT", "/_enrich/policy/{name}/_execute", telemetry, "Let queries use it", put(enrich::execute).post(enrich::execute), 0),
+        elastic("DELETE", "/_enrich/policy/{name}", manage, "Delete an enrich policy", delete(enrich::delete), 0),
         elastic("POST", "/_bulk", telemetry, "Elasticsearch's bulk intake", post(intake::bulk::all).put(intake::bulk::all), bulk),
         elastic("POST", "/{index}/_bulk", telemetry, "The same for one index", post(intake::bulk::one).put(intake::bulk::one), bulk),
         elastic("POST", "/_query", read, "ES|QL", post(intake::query::run), MAX_BODY),

@@ -4,6 +4,7 @@ use arrow::array::{Array, ArrayRef, ListArray};
 use arrow::buffer::OffsetBuffer;
 
 /// The values of a column, list or not, with where each row's lie.
+#[derive(Debug)]
 pub struct Spread {
     /// Flat; nulls only where there are no offsets.
     pub values: ArrayRef,
@@ -40,6 +41,13 @@ impl Spread {
                     }
                 }
             }
+        }
+    }
+
+    pub fn rows(&self) -> usize {
+        match &self.offsets {
+            None => self.values.len(),
+            Some((_, list)) => list.len(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `STATS … BY` and `INLINE STATS`.
 
 use super::function::described;
+use super::search::TextPlace;
 use super::{Analyzer, Unresolved};
 use crate::aggregates;
 use crate::ast::{self, ExprKind as Syntax, Span};
@@ -42,11 +43,12 @@ impl Analyzer<'_> {
 
     fn stats_parts(&mut self, stats: &ast::Stats, inline: bool) -> Result<(), Unresolved> {
         let before = self.scope.clone();
-        let groups = self.groups(&stats.by)?;
+        let groups = self.text_in(TextPlace::Grouping, |it| it.groups(&stats.by))?;
         let mut columns: Vec<Named> = Vec::new();
         self.place(Place::Open, String::new());
         for aggregate in &stats.aggregates {
-            if let Some(column) = self.aggregate_column(aggregate)? {
+            let column = self.text_in(TextPlace::Condition, |it| it.aggregate_column(aggregate))?;
+            if let Some(column) = column {
                 columns.push(column);
             }
         }
@@ -73,8 +75,12 @@ impl Analyzer<'_> {
     /// Groups become columns before anything is aggregated.
     fn groups(&mut self, by: &[ast::Alias]) -> Result<Vec<Named>, Unresolved> {
         let mut groups: Vec<Named> = Vec::new();
-        for alias in by {
-            let Some(group) = self.named(alias)? else {
+        for (place, alias) in by.iter().enumerate() {
+            let group = match self.categorized(alias, place)? {
+                Some(categorized) => Some(categorized),
+                None => self.named(alias)?,
+            };
+            let Some(group) = group else {
                 continue;
             };
             let text = self.text(alias.value.span).trim().to_owned();

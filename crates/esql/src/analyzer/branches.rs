@@ -31,7 +31,8 @@ impl Analyzer<'_> {
             self.constants.clone_from(&constants);
             (self.barrier, self.late_barrier) = (barrier, late_barrier);
             self.open_sort = super::OpenSort::default();
-            for command in &query.commands {
+            for (number, command) in query.commands.iter().enumerate() {
+                self.limit_ahead = super::search::limit_ahead(&query.commands[number + 1..]);
                 self.command(command)?;
                 if !self.problems.is_empty() {
                     return Err(Unresolved::Reported);

@@ -1,5 +1,6 @@
 //! One command after the other.
 
+use super::search::TextPlace;
 use super::{Analyzer, OpenSort, Unresolved};
 use crate::ast::{self, Alias, Command, CommandKind, Expr as Syntax, ExprKind};
 use crate::datatype::DataType;
@@ -20,7 +21,7 @@ impl Analyzer<'_> {
             CommandKind::Row(fields) => self.row(fields),
             CommandKind::ShowInfo => self.show_info(command.span),
             CommandKind::Where(condition) => {
-                let condition = self.condition(condition)?;
+                let condition = self.text_in(TextPlace::Condition, |it| it.condition(condition))?;
                 let condition = self.pushed(condition);
                 self.filter(condition);
                 Ok(())
@@ -38,7 +39,7 @@ impl Analyzer<'_> {
             CommandKind::Grok(grok) => self.grok(grok, command.span),
             CommandKind::LookupJoin(join) => self.lookup_join(join, command.span),
             CommandKind::Sample(share) => self.sample(share, command.span),
-            CommandKind::Enrich(_) => self.cannot("ENRICH", command),
+            CommandKind::Enrich(enrich) => self.enrich(enrich, command.span),
             CommandKind::ChangePoint(change) => self.change_point(change, command.span),
             CommandKind::Fork(branches) => self.fork(branches, command.span),
             CommandKind::Fuse(fuse) => self.fuse(fuse, command.span),

@@ -3,7 +3,7 @@
 use super::lazy::{LAZY, reached};
 use super::similar::{hint, similar};
 use super::walk::each_expression;
-use super::{Analyzer, Unresolved, constant};
+use super::{Analyzer, Unresolved, categories, constant, search};
 use crate::ast::{self, Identifier, Span};
 use crate::datatype::DataType;
 use crate::error::{Error, Problem};
@@ -38,6 +38,18 @@ impl Analyzer<'_> {
         let views: Vec<&ast::Expr> = arguments.iter().collect();
         if full_text::is_function(&lower) {
             return self.full_text(&lower, &views, options, span);
+        }
+        if lower == categories::CATEGORIZE {
+            let before = self.misuse.len();
+            self.check_grouping(&lower, span);
+            if self.misuse.len() == before {
+                return self.misplaced_categorize(span);
+            }
+            let null = constant::null(DataType::Keyword);
+            return Ok(self.typed(span, DataType::Keyword, ExprKind::Constant(null)));
+        }
+        if lower == search::SCORE {
+            return self.score(&views, span);
         }
         if let Some(column) = self.aggregate_in_stats(&lower, arguments, span) {
             return column;

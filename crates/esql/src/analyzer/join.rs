@@ -16,9 +16,14 @@ impl Analyzer<'_> {
         let index = self.lookup_index(join)?;
         let right = fields(std::slice::from_ref(&index));
         let mut keys = Vec::new();
+        let mut comparisons = Vec::new();
         for condition in &join.on {
-            if let Some(key) = self.join_key(condition, &right)? {
-                keys.push(key);
+            for condition in conjuncts(condition) {
+                match self.join_key(condition, &right)? {
+                    Some((left, BinaryOperator::Equal, right)) => keys.push((left, right)),
+                    Some(comparison) => comparisons.push(comparison),
+                    None => {}
+                }
             }
         }
         if !self.problems.is_empty() {
@@ -40,6 +45,7 @@ impl Analyzer<'_> {
         self.steps.push(Step::LookupJoin(LookupJoin {
             index,
             keys,
+            comparisons,
             added: right,
             output,
             span,
@@ -77,23 +83,32 @@ impl Analyzer<'_> {
         }
     }
 
-    /// `field`, or `left == right` over fields of both sides.
+    /// `field`, or a comparison of fields of both sides: the left one first.
     fn join_key(
         &mut self,
         condition: &ast::Expr,
         right: &[Attribute],
-    ) -> Result<Option<(String, String)>, Unresolved> {
-        let (left_name, right_name) = match &condition.kind {
-            Syntax::Field(name) => (name, name),
+    ) -> Result<Option<(String, BinaryOperator, String)>, Unresolved> {
+        let (left_name, operator, right_name) = match &condition.kind {
+            Syntax::Field(name) => (name, BinaryOperator::Equal, name),
             Syntax::Binary {
-                operator: BinaryOperator::Equal,
-                left,
-                right,
-            } => match (&left.kind, &right.kind) {
-                (Syntax::Field(left), Syntax::Field(right)) => (left, right),
-                _ => return self.only_equal(condition.span),
+                operator,
+                left: one,
+                right: other,
+            } => match (&one.kind, mirrored(*operator), &other.kind) {
+                (Syntax::Field(one), Some(mirrored), Syntax::Field(other)) => {
+                    let is_right =
+                        |name: &NamePattern| right.iter().any(|field| field.name == name.text);
+                    let turned = self.attribute(&one.text).is_none() && is_right(one);
+                    if turned {
+                        (other, mirrored, one)
+                    } else {
+                        (one, *operator, other)
+                    }
+                }
+                _ => return self.only_comparisons(condition.span),
             },
-            _ => return self.only_equal(condition.span),
+            _ => return self.only_comparisons(condition.span),
         };
         let left = self.attribute(&left_name.text).cloned();
         if left.is_none() {
@@ -116,12 +131,12 @@ impl Analyzer<'_> {
             );
             self.misused(condition.span, message);
         }
-        Ok(Some((left.name, found.name.clone())))
+        Ok(Some((left.name, operator, found.name.clone())))
     }
 
-    fn only_equal<T>(&mut self, span: Span) -> Result<T, Unresolved> {
+    fn only_comparisons<T>(&mut self, span: Span) -> Result<T, Unresolved> {
         let message = format!(
-            "[LOOKUP JOIN] takes fields or equalities of two fields, found [{}]",
+            "[LOOKUP JOIN] takes fields, or comparisons of a field of each side joined by AND, found [{}]",
             self.text(span)
         );
         self.problem(span, message)
@@ -131,6 +146,35 @@ impl Analyzer<'_> {
         let message = format!("Unknown column [{}] in {side} side of join", name.text);
         self.problem(name.span, message)
     }
+}
+
+/// The parts of a condition that all have to hold.
+fn conjuncts(condition: &ast::Expr) -> Vec<&ast::Expr> {
+    match &condition.kind {
+        Syntax::Binary {
+            operator: BinaryOperator::And,
+            left,
+            right,
+        } => {
+            let mut parts = conjuncts(left);
+            parts.extend(conjuncts(right));
+            parts
+        }
+        _ => vec![condition],
+    }
+}
+
+/// The comparison with its sides exchanged; `None`: no comparison.
+fn mirrored(operator: BinaryOperator) -> Option<BinaryOperator> {
+    Some(match operator {
+        BinaryOperator::Equal => BinaryOperator::Equal,
+        BinaryOperator::NotEqual => BinaryOperator::NotEqual,
+        BinaryOperator::Less => BinaryOperator::Greater,
+        BinaryOperator::LessOrEqual => BinaryOperator::GreaterOrEqual,
+        BinaryOperator::Greater => BinaryOperator::Less,
+        BinaryOperator::GreaterOrEqual => BinaryOperator::LessOrEqual,
+        _ => return None,
+    })
 }
 
 fn joinable(left: DataType, right: DataType) -> bool {

@@ -49,6 +49,11 @@ fn of_query(query: &Query, names: &mut Vec<NamePattern>) {
                 names.extend(renames.iter().map(|rename| rename.old.clone()));
             }
             CommandKind::MvExpand(name) => names.push(name.clone()),
+            CommandKind::Enrich(enrich) => names.extend(enrich.on.clone()),
+            CommandKind::Fuse(fuse) => {
+                let named = [&fuse.score, &fuse.group].into_iter().flatten();
+                names.extend(named.chain(&fuse.keys).cloned());
+            }
             CommandKind::ChangePoint(change) => {
                 names.push(change.value.clone());
                 names.extend(change.on.clone());

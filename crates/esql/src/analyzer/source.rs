@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Analyzer, Sources, Unresolved};
 use crate::ast::{self, CommandKind, IndexPattern, Query};
 use crate::datatype::DataType;
+use crate::enrich::Table;
 use crate::error::{Error, Problem};
 use crate::full_text::TextQuery;
 use crate::plan::{Attribute, Conflict, Expr, ExprKind, Source, Step};
@@ -72,7 +73,29 @@ pub async fn resolve_sources(query: &Query, catalog: &dyn Catalog) -> Result<Sou
             sources.found.insert(text.to_owned(), found);
         }
     }
+    for name in policies(query) {
+        if sources.policies.contains_key(name) {
+            continue;
+        }
+        if let Some(policy) = catalog.enrich_policy(name).await? {
+            let table = Table::read(policy).await?;
+            sources.policies.insert(name.to_owned(), Arc::new(table));
+        }
+    }
     Ok(sources)
+}
+
+/// The enrich policies that a query names, those of its branches too.
+fn policies(query: &Query) -> Vec<&str> {
+    let mut found = Vec::new();
+    for command in &query.commands {
+        match &command.kind {
+            CommandKind::Enrich(enrich) => found.push(enrich.policy.text.as_str()),
+            CommandKind::Fork(branches) => found.extend(branches.iter().flat_map(policies)),
+            _ => {}
+        }
+    }
+    found
 }
 
 fn found_before(sources: &Sources, name: &str) -> bool {
@@ -196,6 +219,7 @@ impl Analyzer<'_> {
         self.queries.push(Arc::new(TextQuery {
             node,
             scoring: self.outer.scored,
+            measured: false,
         }));
         Ok(Some(Expr {
             kind: ExprKind::TextQuery(number),

@@ -106,14 +106,18 @@ impl Leaf {
             (Node::Exists { .. }, _) => Self::Exists,
             (
                 Node::Nearest {
-                    vector, k, boost, ..
+                    vector,
+                    k,
+                    boost,
+                    similarity,
+                    ..
                 },
                 _,
             ) => Self::Nearest {
                 vector: vector.clone(),
                 k: *k,
                 boost: *boost,
-                least: 0.0,
+                least: similarity.map_or(0.0, |least| boost * (1.0 + least) / 2.0),
             },
             _ => Self::Nothing,
         })
@@ -130,7 +134,7 @@ impl Leaf {
     /// From here on a nearest-vectors condition matches only rows of this score and better.
     pub fn set_least(&mut self, bound: f32) {
         if let Self::Nearest { least, .. } = self {
-            *least = bound;
+            *least = least.max(bound);
         }
     }
 

@@ -32,6 +32,7 @@ enum Branch {
     Leaf(usize, Box<Leaf>, Statistics),
     And(Vec<Branch>),
     Or(Vec<Branch>),
+    Best(Vec<Branch>, f32),
     Not(Box<Branch>),
     Constant(Box<Branch>, f32),
     Optional(Box<Branch>),
@@ -79,6 +80,23 @@ impl Branch {
                     }
                 }
                 sums
+            }
+            Self::Best(branches, tie) => {
+                let mut best: Vec<Option<f32>> = vec![None; rows];
+                let mut sums = vec![0.0; rows];
+                for branch in branches {
+                    for (row, score) in branch.scores(arrays, rows)?.into_iter().enumerate() {
+                        sums[row] += score.unwrap_or(0.0);
+                        best[row] = match (best[row], score) {
+                            (Some(one), Some(other)) => Some(one.max(other)),
+                            (one, other) => one.or(other),
+                        };
+                    }
+                }
+                let blended = best.into_iter().zip(sums);
+                blended
+                    .map(|(best, sum)| best.map(|best| best + tie * (sum - best)))
+                    .collect()
             }
             Self::Not(branch) => branch
                 .scores(arrays, rows)?
@@ -135,7 +153,7 @@ pub async fn prepare(
         .filter(|(name, _)| used.contains(&name.as_str()))
         .collect();
     let mut root = compile(&node, &fields)?;
-    if scored {
+    if scored || query.measured {
         let mut nearest = Vec::new();
         gather(&mut root, &fields, index, session, &mut nearest).await?;
     }
@@ -157,6 +175,7 @@ fn compile(node: &Node, fields: &[(String, DataType)]) -> Result<Branch> {
     Ok(match node {
         Node::And(nodes) => Branch::And(all(nodes)?),
         Node::Or(nodes) => Branch::Or(all(nodes)?),
+        Node::Best { nodes, tie } => Branch::Best(all(nodes)?, *tie),
         Node::Not(node) => Branch::Not(Box::new(compile(node, fields)?)),
         Node::Constant { node, score } => {
             Branch::Constant(Box::new(compile(node, fields)?), *score)
@@ -208,7 +227,7 @@ fn collect_terms(branch: &Branch, wanted: &mut HashMap<usize, Vec<String>>) {
                 wanted.entry(*place).or_default().extend(terms);
             }
         }
-        Branch::And(branches) | Branch::Or(branches) => {
+        Branch::And(branches) | Branch::Or(branches) | Branch::Best(branches, _) => {
             for branch in branches {
                 collect_terms(branch, wanted);
             }
@@ -221,7 +240,7 @@ fn collect_terms(branch: &Branch, wanted: &mut HashMap<usize, Vec<String>>) {
 fn spread_statistics(branch: &mut Branch, place: usize, found: &Statistics) {
     match branch {
         Branch::Leaf(of, _, statistics) if *of == place => statistics.clone_from(found),
-        Branch::And(branches) | Branch::Or(branches) => {
+        Branch::And(branches) | Branch::Or(branches) | Branch::Best(branches, _) => {
             for branch in branches {
                 spread_statistics(branch, place, found);
             }
@@ -317,7 +336,7 @@ fn nearest_leaves<'b>(branch: &'b mut Branch, found: &mut Vec<(usize, &'b mut Le
                 found.push((*place, leaf, k));
             }
         }
-        Branch::And(branches) | Branch::Or(branches) => {
+        Branch::And(branches) | Branch::Or(branches) | Branch::Best(branches, _) => {
             for branch in branches {
                 nearest_leaves(branch, found);
             }

@@ -3,15 +3,7 @@
 use super::*;
 
 /// Commands of the language that the planner can't do: an error names them.
-const NOT_YET: [&str; 7] = [
-    "completion",
-    "enrich",
-    "explain",
-    "metrics",
-    "rerank",
-    "ts",
-    "insist",
-];
+const NOT_YET: [&str; 6] = ["completion", "explain", "metrics", "rerank", "ts", "insist"];
 
 impl Parser<'_> {
     pub(super) fn query(&mut self) -> Result<Query, Error> {
@@ -62,6 +54,7 @@ impl Parser<'_> {
             "dissect" => self.dissect()?,
             "grok" => self.grok()?,
             "lookup" => self.lookup_join()?,
+            "enrich" => self.enrich()?,
             "fork" => self.fork()?,
             "fuse" => self.fuse()?,
             "change_point" => self.change_point()?,
@@ -359,6 +352,42 @@ impl Parser<'_> {
             patterns.push(self.text()?);
         }
         Ok(CommandKind::Grok(Grok { input, patterns }))
+    }
+
+    fn enrich(&mut self) -> Result<CommandKind, Error> {
+        let policy = self.index()?;
+        let on = if self.take_word("on") {
+            Some(self.name_pattern(false)?)
+        } else {
+            None
+        };
+        let mut with = Vec::new();
+        if self.take_word("with") {
+            loop {
+                let first = self.name_pattern(false)?;
+                if self.take_symbol("=") {
+                    let new = Identifier {
+                        text: first.text,
+                        span: first.span,
+                    };
+                    with.push((Some(new), self.name_pattern(false)?));
+                } else {
+                    with.push((None, first));
+                }
+                if !self.take_symbol(",") {
+                    break;
+                }
+            }
+        }
+        Ok(CommandKind::Enrich(Enrich {
+            mode: policy.cluster,
+            policy: Identifier {
+                text: policy.text,
+                span: policy.span,
+            },
+            on,
+            with,
+        }))
     }
 
     fn lookup_join(&mut self) -> Result<CommandKind, Error> {

@@ -4,7 +4,9 @@
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::{Column as Named, DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr as Df, Operator, ScalarUDF, lit};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Cast, Expr as Df, Operator, ScalarUDF, cast, lit, when,
+};
 
 use super::calls::{EsqlCall, Shared};
 use super::lists::{condition, element_of, list_of, member, to_list};
@@ -89,6 +91,19 @@ pub fn lower_guarded(
         ExprKind::TextQuery(query) => {
             let score = column(&score_column(*query));
             Ok(Lowered::boolean(score.is_not_null()))
+        }
+        ExprKind::Score(queries) => {
+            let mut sum = lit(0.0_f64);
+            for query in queries {
+                let score = cast(column(&score_column(*query)), Arrow::Float64);
+                let counted = when(score.clone().is_not_null(), score).otherwise(lit(0.0_f64))?;
+                sum = sum + counted;
+            }
+            Ok(Lowered {
+                expr: sum,
+                arrow: Arrow::Float64,
+                data_type: expr.data_type,
+            })
         }
         ExprKind::Call {
             name,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType as Arrow, Field, Fields};
 use datafusion::common::{
     Column as Named, JoinType, NullEquality, Result, ScalarValue, TableReference, UnnestOptions,
+    plan_err,
 };
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{
@@ -15,9 +16,10 @@ use super::calls::Shared;
 use super::expression::{self, column, constant_text, score_column};
 use super::lists::{self, Inner, element_of, list_of};
 use super::{
-    Attribute, Extract, LookupJoin, Plan, SortKey, Source, Step, branches, change, fuse, pushed,
-    stats, top,
+    Attribute, Enrich, Extract, LookupJoin, Plan, SortKey, Source, Step, branches, categories,
+    change, fuse, pushed, stats, top,
 };
+use crate::ast::BinaryOperator;
 use crate::datatype::DataType;
 use crate::full_text::Prepared;
 use crate::request::{Index, IndexMode};
@@ -79,6 +81,8 @@ pub fn next(step: &Step, input: LogicalPlan, context: &Context) -> Result<Logica
         Step::Fuse(fuse) => fuse::fuse(input, fuse),
         Step::Fork(fork) => branches::fork(&input, fork, context),
         Step::ChangePoint(change) => change::change_point(input, change, context),
+        Step::Enrich(step) => enrich(input, step),
+        Step::Categorize(step) => categories::categorize(input, step, context),
     }
 }
 
@@ -406,6 +410,9 @@ fn lookup(input: LogicalPlan, join: &LookupJoin, context: &Context) -> Result<Lo
         filter: None,
     };
     let table = one_source(&source, context)?;
+    let hidden: Vec<String> = names(&input)
+        .filter(|name| name.starts_with(HIDDEN))
+        .collect();
     let mut left_columns: Vec<Df> = names(&input).map(|name| column(&name)).collect();
     let mut right_columns: Vec<Df> = names(&table)
         .map(|name| column(&name).alias(right(&name)))
@@ -422,6 +429,21 @@ fn lookup(input: LogicalPlan, join: &LookupJoin, context: &Context) -> Result<Lo
         left_keys.push(Named::new_unqualified(left_key));
         right_keys.push(Named::new_unqualified(right_key));
     }
+    let mut filter: Option<Df> = None;
+    for (number, (left_name, operator, right_name)) in join.comparisons.iter().enumerate() {
+        let (one, other) = key_pair(&input, left_name, &table, right_name)?;
+        let (left_side, right_side) = (
+            format!("$$left_side{number}"),
+            format!("$$right_side{number}"),
+        );
+        left_columns.push(one.alias(&left_side));
+        right_columns.push(other.alias(&right_side));
+        let holds = compared(column(&left_side), *operator, column(&right_side))?;
+        filter = Some(match filter {
+            Some(before) => before.and(holds),
+            None => holds,
+        });
+    }
     let left = LogicalPlanBuilder::from(input)
         .project(left_columns)?
         .build()?;
@@ -431,14 +453,16 @@ fn lookup(input: LogicalPlan, join: &LookupJoin, context: &Context) -> Result<Lo
             left.clone(),
             JoinType::Right,
             (right_keys, left_keys),
-            None,
+            filter,
             NullEquality::NullEqualsNothing,
         )?
         .build()?;
-    let keys: Vec<&str> = join.keys.iter().map(|(_, right)| right.as_str()).collect();
+    let is_shared = |name: &str| {
+        let mut keys = join.keys.iter();
+        keys.any(|(left, right)| left == name && right == name)
+    };
     let from_right =
-        |name: &str| join.added.iter().any(|added| added.name == name) && !keys.contains(&name);
-    let hidden = names(&left).filter(|name| name.starts_with(HIDDEN));
+        |name: &str| join.added.iter().any(|added| added.name == name) && !is_shared(name);
     let columns: Vec<Df> = join
         .output
         .iter()
@@ -453,6 +477,47 @@ fn lookup(input: LogicalPlan, join: &LookupJoin, context: &Context) -> Result<Lo
         })
         .collect();
     LogicalPlanBuilder::from(joined).project(columns)?.build()
+}
+
+/// The input's columns and the fields that a policy finds, lists where several documents match.
+fn enrich(input: LogicalPlan, step: &Enrich) -> Result<LogicalPlan> {
+    let new = |name: &str| step.added.iter().any(|(_, added)| added == name);
+    let mut columns: Vec<Df> = names(&input)
+        .filter(|name| !new(name))
+        .map(|name| column(&name))
+        .collect();
+    for (place, name) in &step.added {
+        let (table, place) = (step.table.clone(), *place);
+        let (field, data_type) = &table.fields[place];
+        let element = data_type.arrow();
+        if element == Arrow::Null {
+            columns.push(lit(ScalarValue::Null).alias(name));
+            continue;
+        }
+        let value = Inner::call(
+            format!("$$enrich_{}_{field}", table.policy),
+            list_of(&element),
+            vec![column(&step.key)],
+            {
+                let table = table.clone();
+                move |arrays, _| table.look_up(&arrays[0], place)
+            },
+        );
+        columns.push(value.alias(name));
+    }
+    LogicalPlanBuilder::from(input).project(columns)?.build()
+}
+
+fn compared(left: Df, operator: BinaryOperator, right: Df) -> Result<Df> {
+    Ok(match operator {
+        BinaryOperator::Equal => left.eq(right),
+        BinaryOperator::NotEqual => left.not_eq(right),
+        BinaryOperator::Less => left.lt(right),
+        BinaryOperator::LessOrEqual => left.lt_eq(right),
+        BinaryOperator::Greater => left.gt(right),
+        BinaryOperator::GreaterOrEqual => left.gt_eq(right),
+        other => return plan_err!("no comparison: {}", other.symbol()),
+    })
 }
 
 fn one_source(source: &Source, context: &Context) -> Result<LogicalPlan> {

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use esql::{Catalog, Index, IndexMode};
+use esql::{Catalog, EnrichPolicy, Index, IndexMode};
 
 use super::database::Database;
 use super::engine::{Engine, IndexSnapshot};
+use super::enrich;
 use super::partial;
 use super::scan::IndexTable;
 use super::tables;
@@ -106,6 +107,21 @@ impl Catalog for Snapshot {
             Error::Query(error) => error,
             other => esql::Error::Internal(other.to_string()),
         })
+    }
+
+    async fn enrich_policy(&self, name: &str) -> Result<Option<EnrichPolicy>, esql::Error> {
+        let internal = |error: Error| esql::Error::Internal(error.to_string());
+        let load = |connection: &mut rusqlite::Connection| enrich::load(connection);
+        let mut policies = self.database.call(load).await.map_err(internal)?;
+        let Some(policy) = policies.remove(name).filter(|policy| policy.executed) else {
+            return Ok(None);
+        };
+        Ok(Some(EnrichPolicy {
+            name: name.to_owned(),
+            indices: self.indices(&policy.indices.join(",")).await?,
+            match_field: policy.match_field,
+            enrich_fields: policy.enrich_fields,
+        }))
     }
 
     fn rules(&self) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
