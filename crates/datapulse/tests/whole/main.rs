@@ -9,6 +9,7 @@ mod cli;
 mod command;
 mod deployments;
 mod elasticsearch;
+mod enrich;
 mod errors;
 mod esql_over_http;
 mod grpc;

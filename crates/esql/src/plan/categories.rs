@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, new_null_array};
 use arrow::datatypes::{DataType as Arrow, Field, FieldRef};
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
 use datafusion::logical_expr::{
     Expr as Df, LogicalPlan, LogicalPlanBuilder, PartitionEvaluator, Signature, Volatility,
@@ -16,6 +16,9 @@ use super::expression::{self, column};
 use super::lists::{element_of, list_of};
 use super::lower::{Context, names};
 use crate::categorize::{Categorizer, Options};
+
+/// Rows whose messages are looked at together: they lie in memory at once.
+const MAX_MESSAGES: usize = 1_000_000;
 
 const TEXT: &str = "$$categorized";
 const CATEGORY: &str = "$$category";
@@ -34,6 +37,7 @@ pub fn categorize(input: LogicalPlan, step: &Categorize, context: &Context) -> R
         .alias(CATEGORY);
     let windowed = LogicalPlanBuilder::from(input)
         .project(with_text)?
+        .limit(0, Some(MAX_MESSAGES + 1))?
         .window(vec![category])?
         .build()?;
     LogicalPlanBuilder::from(windowed)
@@ -106,6 +110,11 @@ struct Messages(Options);
 
 impl PartitionEvaluator for Messages {
     fn evaluate_all(&mut self, values: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+        if rows > MAX_MESSAGES {
+            return Err(DataFusionError::ResourcesExhausted(format!(
+                "CATEGORIZE looks at no more than {MAX_MESSAGES} rows: ask about less time, or put SAMPLE before it"
+            )));
+        }
         let messages = &values[0];
         Ok(match messages.data_type() {
             Arrow::Null => new_null_array(&Arrow::Utf8, rows),
@@ -153,4 +162,20 @@ fn in_lists(lists: &ListArray, categories: &[Option<String>]) -> ArrayRef {
         builder.append(any);
     }
     Arc::new(builder.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_messages_than_fit_are_refused() {
+        let column = |rows: usize| vec![new_null_array(&Arrow::Utf8, rows)];
+        let mut messages = Messages(Options::default());
+        let many = messages.evaluate_all(&column(MAX_MESSAGES + 1), MAX_MESSAGES + 1);
+        let refused = many.expect_err("too many").to_string();
+        assert!(refused.contains("no more than 1000000 rows"), "{refused}");
+        let few = messages.evaluate_all(&column(2), 2).expect("few");
+        assert_eq!(few.null_count(), 2);
+    }
 }

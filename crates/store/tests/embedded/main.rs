@@ -12,6 +12,7 @@ mod folder;
 mod formats;
 mod indices;
 mod journal;
+mod memory_limit;
 mod retention;
 mod rows;
 mod segments;
