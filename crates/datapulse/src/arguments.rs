@@ -381,6 +381,15 @@ pub enum Eval {
         #[arg(long, value_name = "DIR")]
         answers: Option<PathBuf>,
     },
+    /// The demo's failures through the whole pipeline, on the shop's own clock
+    Demo {
+        /// Numbers and ranges, both ends counting: 1..20
+        #[arg(long, default_value = "1..20")]
+        seeds: String,
+        /// Only this failure; may be given again
+        #[arg(long, value_name = "NAME")]
+        fault: Vec<String>,
+    },
     /// Answers of this installation that people judged: how often right, by confidence
     Feedback,
 }

@@ -26,6 +26,8 @@ use crate::wire::{self, Agents, Parts};
 mod scenarios;
 mod story;
 
+pub use story::is_right;
+
 /// How many times as fast as the wall the shop's time runs: while nobody watches, and while
 /// somebody does.
 const SPEED_UNATTENDED: f64 = 60.0;
@@ -285,7 +287,8 @@ async fn resumed_at(shop: &Shop, store: &Backend) -> Result<Timestamp> {
     Ok(Timestamp(latest.unwrap_or(world.start_ms)))
 }
 
-fn shorten(parts: &mut Parts) {
+/// Sentinel and the Executor look more often, so that a story takes minutes of the shop's time.
+pub fn shorten(parts: &mut Parts) {
     parts.sentinel.interval_ms = INTERVAL_MS;
     parts.sentinel.window_ms = WINDOW_MS;
     parts.sentinel.delay_ms = DELAY_MS;

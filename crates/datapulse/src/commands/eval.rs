@@ -25,6 +25,7 @@ use replay::{Options, Played};
 
 mod answer;
 mod cases;
+mod demo;
 mod feed;
 mod feedback;
 mod logs;
@@ -58,6 +59,7 @@ pub async fn run(here: &Here, command: Eval) -> Result<u8> {
             source::refuse_same(&dir, answers.as_deref())?;
             logs::run(here.output, &dir, answers.as_deref())
         }
+        Eval::Demo { seeds, fault } => demo::run(here, &seeds, &fault).await,
         Eval::Feedback => feedback::run(here).await,
     }
 }

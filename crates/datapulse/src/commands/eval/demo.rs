@@ -1,0 +1,456 @@
+//! `datapulse eval demo`: the shop's failures through the whole pipeline, on a clock that is set by
+//! hand, so that an hour of the shop's time takes seconds.
+//!
+//! The pipeline is that of `serve` and of `demo`: Sentinel notices, the Analyst explains, the Resolver
+//! proposes, the first proposal is approved, the Executor carries it out over the shop's control API
+//! and checks whether it helped. What is true is asked for after the last of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use analyst::Analyst;
+use anyhow::{Context as _, Result, bail};
+use casework::{Clock, Stage as _};
+use executor::Executor;
+use model::incident::ProposalStage;
+use model::{Actor, Event, Incident, Recovery, Report, Timestamp};
+use resolver::Resolver;
+use sentinel::Sentinel;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use simulator::telemetry::documents;
+use simulator::world::HISTORY_MS;
+use simulator::{Fault, Naming, Setting, Shop, control};
+use store::{Document, ItemResult, Operation};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::progress::Progress;
+use super::score::calibration::{self, Calibration, Outcome};
+use crate::arguments::{Mode, Output};
+use crate::backend::Backend;
+use crate::context::Context as Here;
+use crate::demo::{is_right, shorten};
+use crate::import;
+use crate::print;
+use crate::refusal::wrong_use;
+use crate::wire::{self, Parts};
+
+/// When the shop's world begins: any moment would do, and it is the same in every run.
+const START_MS: i64 = 1_790_000_000_000;
+/// Sentinel begins to look so long before the fault.
+const AHEAD_MS: i64 = 60_000;
+/// A fault that isn't noticed, or a repair that isn't judged, after so long of the shop's time, isn't.
+const PATIENCE_MS: i64 = 12 * 60_000;
+/// Seeds of one run at most.
+const MAX_SEEDS: usize = 1_000;
+/// The platform's token: its API listens on this machine's own address while a shop runs.
+const TOKEN: &str = "eval";
+
+/// What came of one fault with one seed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Ran {
+    seed: u64,
+    fault: &'static str,
+    /// Seconds of the shop's time from the fault's beginning to the incident; none: not noticed.
+    noticed_after_s: Option<f64>,
+    incidents: usize,
+    /// The first cause of the first report.
+    cause: Option<String>,
+    cause_right: bool,
+    /// A change is blamed first where none is guilty.
+    blamed_innocent: bool,
+    confidence: f64,
+    /// The action that was approved and carried out, and what the check said of it.
+    action: Option<String>,
+    recovered: Option<Recovery>,
+}
+
+pub async fn run(here: &Here, seeds: &str, faults: &[String]) -> Result<u8> {
+    let seeds = read_seeds(seeds)?;
+    let faults = read_faults(faults)?;
+    let mut waiting = seeds
+        .iter()
+        .flat_map(|seed| faults.iter().map(move |fault| (*seed, *fault)))
+        .enumerate();
+    let all = seeds.len() * faults.len();
+    let mut progress = Progress::new(all);
+    let mut working = JoinSet::new();
+    let mut ran: BTreeMap<usize, Ran> = BTreeMap::new();
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    loop {
+        while working.len() < at_once
+            && let Some((place, (seed, fault))) = waiting.next()
+        {
+            let configuration = here.configuration.clone();
+            working.spawn(async move {
+                let ran = Bench::play(&configuration, seed, fault).await;
+                let what = || format!("fault {}, seed {seed}", fault.name());
+                ran.with_context(what).map(|ran| (place, ran))
+            });
+        }
+        let Some(done) = working.join_next().await else {
+            break;
+        };
+        let (place, one) = done.context("a run ended badly")??;
+        ran.insert(place, one);
+        progress.step();
+    }
+    progress.end();
+    let ran: Vec<Ran> = ran.into_values().collect();
+    tell(here.output, &ran)?;
+    Ok(0)
+}
+
+fn tell(output: Output, ran: &[Ran]) -> Result<()> {
+    let outcomes: Vec<Outcome> = ran
+        .iter()
+        .map(|one| Outcome {
+            mode: Mode::Found,
+            suite: "demo".to_owned(),
+            confidence: one.confidence,
+            right: one.cause_right,
+        })
+        .collect();
+    let calibrations: Vec<Calibration> = calibration::calibrations(&outcomes)
+        .into_iter()
+        .filter(|one| one.suite.is_none())
+        .collect();
+    let count = |of: &dyn Fn(&Ran) -> bool| ran.iter().filter(|one| of(one)).count();
+    let recovered = |one: &Ran| one.recovered == Some(Recovery::Recovered);
+    let summary = json!({
+        "runs": ran.len(),
+        "noticed": count(&|one| one.noticed_after_s.is_some()),
+        "cause_right": count(&|one| one.cause_right),
+        "blamed_innocent": count(&|one| one.blamed_innocent),
+        "one_incident": count(&|one| one.incidents == 1),
+        "recovered": count(&recovered),
+    });
+    if output == Output::Json {
+        return print::json(
+            &json!({ "runs": ran, "summary": summary, "calibration": calibrations }),
+        );
+    }
+    println!(
+        "{:<20} {:>5} {:>8} {:>6} {:>6}  {:<10} cause",
+        "fault", "seed", "noticed", "right", "sure", "recovered"
+    );
+    for one in ran {
+        let noticed = one.noticed_after_s.map(|s| format!("{s:.0} s"));
+        println!(
+            "{:<20} {:>5} {:>8} {:>6} {:>6.2}  {:<10} {}",
+            one.fault,
+            one.seed,
+            noticed.as_deref().unwrap_or("never"),
+            if one.cause_right { "yes" } else { "no" },
+            one.confidence,
+            said(one.recovered),
+            print::plain(one.cause.as_deref().unwrap_or("-")),
+        );
+    }
+    println!(
+        "\n{} runs: {} noticed, {} right, {} with an innocent change blamed, {} recovered",
+        ran.len(),
+        summary["noticed"],
+        summary["cause_right"],
+        summary["blamed_innocent"],
+        summary["recovered"]
+    );
+    if !calibrations.is_empty() {
+        println!("\n{}", calibration::table(&calibrations));
+    }
+    Ok(())
+}
+
+fn said(recovered: Option<Recovery>) -> &'static str {
+    match recovered {
+        None => "-",
+        Some(Recovery::Recovered) => "yes",
+        Some(Recovery::NoEffect) => "no effect",
+        Some(Recovery::Worse) => "worse",
+        Some(Recovery::Unknown) => "unknown",
+    }
+}
+
+/// `1..20` (both ends count), `7`, or several of these with commas.
+fn read_seeds(text: &str) -> Result<Vec<u64>> {
+    let wrong = |part: &str| {
+        wrong_use(format!(
+            "--seeds {part:?}: expected a number, or FROM..TO, or several with commas; {MAX_SEEDS} seeds at most"
+        ))
+    };
+    let mut seeds = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let (from, to) = match part.split_once("..") {
+            Some((from, to)) => (from, to.trim_start_matches('=')),
+            None => (part, part),
+        };
+        let (Ok(from), Ok(to)) = (from.parse::<u64>(), to.parse::<u64>()) else {
+            return Err(wrong(part));
+        };
+        let fits = to
+            .checked_sub(from)
+            .is_some_and(|more| more < MAX_SEEDS as u64);
+        if !fits || seeds.len() >= MAX_SEEDS {
+            return Err(wrong(part));
+        }
+        seeds.extend(from..=to);
+    }
+    seeds.truncate(MAX_SEEDS);
+    Ok(seeds)
+}
+
+fn read_faults(names: &[String]) -> Result<Vec<Fault>> {
+    if names.is_empty() {
+        return Ok(Fault::ALL.to_vec());
+    }
+    let known = Fault::ALL.map(Fault::name).join(", ");
+    let fault = |name: &String| {
+        Fault::parse(name)
+            .ok_or_else(|| wrong_use(format!("--fault {name:?}: expected one of {known}")))
+    };
+    names.iter().map(fault).collect()
+}
+
+/// A shop, the store that its telemetry goes to, and the agents.
+struct Bench {
+    shop: Shop,
+    parts: Parts,
+    clock: Clock,
+    sentinel: Sentinel,
+    analyst: Analyst,
+    resolver: Resolver,
+    executor: Executor,
+    /// Documents before this moment are in.
+    fed_ms: i64,
+    platform: JoinHandle<()>,
+    // The store's folder goes with this.
+    _imported: import::Imported,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.platform.abort();
+    }
+}
+
+impl Bench {
+    async fn play(
+        configuration: &crate::configuration::Configuration,
+        seed: u64,
+        fault: Fault,
+    ) -> Result<Ran> {
+        let mut bench = Self::set(configuration, seed, fault).await?;
+        let fault_ms = bench.shop.world().fault_ms();
+        let mut ran = Ran {
+            seed,
+            fault: fault.name(),
+            noticed_after_s: None,
+            incidents: 0,
+            cause: None,
+            cause_right: false,
+            blamed_innocent: false,
+            confidence: 0.0,
+            action: None,
+            recovered: None,
+        };
+        let Some(incident) = bench.noticed(fault_ms).await? else {
+            return Ok(ran);
+        };
+        ran.noticed_after_s = Some((bench.clock.now().ms() - fault_ms) as f64 / 1000.0);
+        bench.analyst.look(incident).await?;
+        let explained = bench.incident().await?;
+        bench.resolver.look(explained.clone()).await?;
+        (ran.action, ran.recovered) = bench.repaired().await?;
+        ran.incidents = bench.incidents().await?.len();
+        // From here on the truth is known.
+        let truth = bench.shop.world().truth();
+        let first = explained.report.as_ref().and_then(Report::first);
+        if let Some(first) = first {
+            ran.cause = Some(first.says.clone());
+            ran.confidence = first.confidence;
+            ran.cause_right = is_right(truth.as_ref(), &first.cause);
+            let guilty = matches!(truth, Some(simulator::Truth::Change { .. }));
+            ran.blamed_innocent = !guilty && first.blamed_change.is_some();
+        }
+        Ok(ran)
+    }
+
+    async fn set(
+        configuration: &crate::configuration::Configuration,
+        seed: u64,
+        fault: Fault,
+    ) -> Result<Self> {
+        let folder = tempfile::tempdir().context("no folder for the shop")?;
+        let setting = Setting {
+            seed,
+            fault: Some(fault),
+            start_ms: START_MS,
+            naming: Naming::default(),
+        };
+        let shop = Shop::open(&folder.path().join("shop"), setting)?;
+        let imported = import::empty().await?;
+        let store = Backend::from(imported.store.clone());
+        let begin = START_MS - HISTORY_MS;
+        let clock = Clock::manual(Timestamp(begin));
+        let mut parts = Parts::new(store, configuration, clock.clone()).await?;
+        shorten(&mut parts);
+        let (url, platform) = platform(&shop, &clock).await?;
+        let runner = wire::control_api(&url, TOKEN)?;
+        let casework = &parts.casework;
+        let bench = Self {
+            sentinel: Sentinel::new(casework.clone(), parts.sentinel.clone()),
+            analyst: Analyst::new(casework.clone()),
+            resolver: Resolver::new(casework.clone(), Some(runner.clone())),
+            executor: Executor::new(casework.clone(), runner, parts.executor.clone()),
+            shop,
+            parts,
+            clock,
+            fed_ms: begin,
+            platform,
+            _imported: imported,
+            _folder: folder,
+        };
+        let rows = bench.shop.world().lookup().into_iter();
+        let rows = rows.map(|row| Document {
+            index: "lookup-services".to_owned(),
+            operation: Operation::Index,
+            id: row["service.name"].as_str().map(str::to_owned),
+            source: object(row),
+        });
+        bench.ingest(rows.collect()).await?;
+        Ok(bench)
+    }
+
+    async fn ingest(&self, documents: Vec<Document>) -> Result<()> {
+        for result in self.parts.store.telemetry().ingest(documents).await? {
+            if let ItemResult::Refused { reason, .. } = result {
+                bail!("a document of the shop was refused: {reason}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets time pass: what the shop sends until then comes in.
+    async fn pass(&mut self, to_ms: i64) -> Result<()> {
+        let made = documents(&self.shop.world(), self.fed_ms, to_ms);
+        let made = made.into_iter().map(|document| Document {
+            index: document.index.to_owned(),
+            operation: Operation::Create,
+            id: Some(document.id),
+            source: object(document.source),
+        });
+        self.ingest(made.collect()).await?;
+        self.fed_ms = to_ms;
+        self.clock.set(Timestamp(to_ms));
+        Ok(())
+    }
+
+    /// One of Sentinel's intervals.
+    async fn tick(&mut self) -> Result<()> {
+        let to = self.clock.now().ms() + self.parts.sentinel.interval_ms;
+        self.pass(to).await?;
+        self.sentinel.look().await?;
+        Ok(())
+    }
+
+    async fn incidents(&self) -> Result<Vec<Incident>> {
+        crate::demo::incidents(&self.parts.casework).await
+    }
+
+    async fn incident(&self) -> Result<Incident> {
+        let all = self.incidents().await?;
+        all.into_iter().next().context("the incident is gone")
+    }
+
+    /// Ticks from a little before the fault until an incident is open.
+    async fn noticed(&mut self, fault_ms: i64) -> Result<Option<Incident>> {
+        self.pass(fault_ms - AHEAD_MS).await?;
+        while self.clock.now().ms() < fault_ms + PATIENCE_MS {
+            self.tick().await?;
+            if let Some(incident) = self.incidents().await?.into_iter().next() {
+                return Ok(Some(incident));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Approves the first offer and waits for what the check says of it: the action, and the outcome.
+    async fn repaired(&mut self) -> Result<(Option<String>, Option<Recovery>)> {
+        let incident = self.incident().await?;
+        let pending =
+            |offered: &&model::incident::ProposalState| offered.stage == ProposalStage::Pending;
+        let Some(offered) = incident.proposals.iter().find(pending) else {
+            return Ok((None, None));
+        };
+        let (proposal, seal) = (offered.proposal.id.clone(), offered.seal);
+        let action = &offered.proposal.action;
+        let action = format!("{} {}", action.kind.name(), action.target);
+        let person = Actor::Person {
+            subject: "eval".to_owned(),
+            name: crate::demo::RESPONDER.to_owned(),
+            via: "eval".to_owned(),
+        };
+        let decided = Event::Decided {
+            proposal: proposal.clone(),
+            seal,
+            approve: true,
+            reason: "the first offer".to_owned(),
+        };
+        let casework = &self.parts.casework;
+        casework.record(&incident.id, person, decided).await?;
+        let until = self.clock.now().ms() + PATIENCE_MS;
+        while self.clock.now().ms() < until {
+            self.executor.look(self.incident().await?).await?;
+            let incident = self.incident().await?;
+            let judged = incident
+                .proposal(&proposal)
+                .and_then(|state| state.recovery);
+            if let Some(recovery) = judged {
+                return Ok((Some(action), Some(recovery)));
+            }
+            self.tick().await?;
+        }
+        Ok((Some(action), None))
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// The shop's control API on a port of its own.
+async fn platform(shop: &Shop, clock: &Clock) -> Result<(String, JoinHandle<()>)> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .context("the shop's control API finds no port")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let clock = clock.clone();
+    let router = control::router(shop.clone(), TOKEN, Arc::new(move || clock.now().ms()));
+    let serving = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the shop's control API ended");
+        }
+    });
+    Ok((url, serving))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_ranges_and_numbers() {
+        let read = |text: &str| read_seeds(text).map_err(|error| error.to_string());
+        assert_eq!(read("1..4"), Ok(vec![1, 2, 3, 4]));
+        assert_eq!(read("7, 2..3"), Ok(vec![7, 2, 3]));
+        for wrong in ["", "4..1", "a", "1..100000"] {
+            let refused = read(wrong).expect_err(wrong);
+            assert!(refused.contains("expected a number"), "{refused}");
+        }
+        assert!(read_faults(&["nope".to_owned()]).is_err());
+    }
+}
