@@ -381,6 +381,18 @@ pub enum Eval {
         #[arg(long, value_name = "DIR")]
         answers: Option<PathBuf>,
     },
+    /// Recorded incidents told in other ways (other order, names, day, a part lost, the alert
+    /// later): does the first answer stay? Exit 3 where it stays less often than it has to
+    Robustness {
+        dir: PathBuf,
+        #[arg(long)]
+        suite: Option<String>,
+        /// Only so many cases, chosen by the seed
+        #[arg(long, value_name = "CASES")]
+        sample: Option<usize>,
+        #[arg(long, default_value_t = 7)]
+        seed: u64,
+    },
     /// The demo's failures through the whole pipeline, on the shop's own clock
     Demo {
         /// Numbers and ranges, both ends counting: 1..20

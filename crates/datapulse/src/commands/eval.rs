@@ -32,10 +32,12 @@ mod logs;
 mod plain_csv;
 mod progress;
 mod replay;
+mod robustness;
 mod score;
 mod series;
 mod source;
 mod table;
+mod variant;
 
 /// A case could not be answered.
 const FAILED: u8 = 1;
@@ -58,6 +60,20 @@ pub async fn run(here: &Here, command: Eval) -> Result<u8> {
         Eval::Logs { dir, answers } => {
             source::refuse_same(&dir, answers.as_deref())?;
             logs::run(here.output, &dir, answers.as_deref())
+        }
+        Eval::Robustness {
+            dir,
+            suite,
+            sample,
+            seed,
+        } => {
+            let asked = robustness::Asked {
+                dir: &dir,
+                suite: suite.as_deref(),
+                sample,
+                seed,
+            };
+            robustness::run(here, &asked).await
         }
         Eval::Demo { seeds, fault } => demo::run(here, &seeds, &fault).await,
         Eval::Feedback => feedback::run(here).await,

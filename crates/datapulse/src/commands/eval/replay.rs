@@ -9,11 +9,12 @@ use anyhow::{Context, Result, bail};
 use casework::{Casework, Clock};
 use model::{IncidentId, Timestamp};
 use sentinel::Sentinel;
-use store::{ItemResult, Telemetry};
+use store::{Document, ItemResult, Telemetry};
 
 use super::answer::Answer;
 use super::cases::Case;
 use super::feed::Feed;
+use super::variant::{Variant, Words};
 use crate::arguments::Mode;
 use crate::backend::Backend;
 use crate::configuration::Configuration;
@@ -72,6 +73,40 @@ pub async fn play(case: &Case, index: usize, mode: Mode, options: &Options) -> R
     })
 }
 
+/// The answer to the case's alert where the case is told in another way, by the names as recorded.
+pub async fn told(case: &Case, variant: Variant, seed: u64, options: &Options) -> Result<Answer> {
+    let mut feed = Feed::open(&case.docs())?;
+    let alert = variant.case(case, &Words::default()).alert.at;
+    let until = variant.recorded(alert.plus_ms(AFTER_ALERT_MS));
+    let mut documents = Vec::new();
+    loop {
+        let more = feed.before(until, BATCH)?;
+        if more.is_empty() {
+            break;
+        }
+        documents.extend(more);
+    }
+    let words = match variant {
+        Variant::Renamed => Words::of(&documents, seed),
+        _ => Words::default(),
+    };
+    let other = variant.case(case, &words);
+    let mut scene = Scene::new(&other, options).await?;
+    let documents = variant.documents(documents, &words, seed);
+    for part in documents.chunks(BATCH) {
+        scene.ingest(part.to_vec()).await?;
+    }
+    scene
+        .casework
+        .clock()
+        .set(other.alert.at.plus_ms(AFTER_ALERT_MS));
+    let mut answer = scene.asked().await?;
+    for service in &mut answer.services {
+        service.name = words.recorded(&service.name);
+    }
+    Ok(answer)
+}
+
 /// A fresh store with what of the case was loaded so far, and the case's clock.
 struct Scene<'a> {
     case: &'a Case,
@@ -102,21 +137,32 @@ impl<'a> Scene<'a> {
             if documents.is_empty() {
                 break;
             }
-            for result in self.imported.store.ingest(documents).await? {
-                if let ItemResult::Refused { reason, .. } = result {
-                    bail!("{}: {reason}", self.case.docs().display());
-                }
-            }
+            self.ingest(documents).await?;
         }
         self.casework.clock().set(moment);
         Ok(())
     }
 
+    async fn ingest(&mut self, documents: Vec<Document>) -> Result<()> {
+        for result in self.imported.store.ingest(documents).await? {
+            if let ItemResult::Refused { reason, .. } = result {
+                bail!("{}: {reason}", self.case.docs().display());
+            }
+        }
+        Ok(())
+    }
+
     /// The alert is given; why?
     async fn given(&mut self) -> Result<Answer> {
+        self.reach(self.case.alert.at.plus_ms(AFTER_ALERT_MS))
+            .await?;
+        self.asked().await
+    }
+
+    /// Asks the Analyst about the alert, with what is loaded.
+    async fn asked(&self) -> Result<Answer> {
         let alert = &self.case.alert;
         let until = alert.at.plus_ms(AFTER_ALERT_MS);
-        self.reach(until).await?;
         let matter = Matter {
             alarm: Alarm {
                 at_us: alert.at.ms() * 1000,
