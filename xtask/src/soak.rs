@@ -18,6 +18,7 @@ pub mod ingest;
 mod inspect;
 pub mod kills;
 mod ledger;
+pub mod truth;
 
 /// The full runs' seed.
 const SEED: u64 = 7;
@@ -29,12 +30,13 @@ const FLIPPED_FOLDERS: usize = 10_000;
 /// Seeds of the full demo run, times all faults.
 const DEMO_SEEDS: u64 = 5;
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "demo",
     "kills",
     "ingest",
     "flips",
     "cases",
+    "truth",
     "conformance",
     "differential",
     "fuzz",
@@ -91,6 +93,7 @@ fn one(name: &str, until: Until) -> Result<Ended> {
         "ingest" => ingest::run(INGEST_KILLS, SEED, until),
         "flips" => flips::run(FLIPPED_FOLDERS, SEED, until),
         "cases" => cases::full(until),
+        "truth" => truth::run(&truth::Plan::full(SEED), until),
         "fuzz" => fuzz::run(FUZZ_RUNS, SEED, until),
         "differential" => differential(&DifferentialPlan {
             seed: SEED,

@@ -199,6 +199,15 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
     tiers.run("recorded incidents, 12 in both modes", || {
         yes(soak::cases::sample(CASES)?)
     })?;
+    tiers.run(
+        "8 failures of the shop, and 12 recorded incidents told in other ways",
+        || {
+            let plan = soak::truth::Plan::sample(CASES, SEED);
+            let ended = soak::truth::run(&plan, Until::THE_END)?;
+            eprintln!("── {}", ended.says);
+            well(&ended)
+        },
+    )?;
     tiers.run("8 demos", || {
         well(&soak::demos::run(
             &soak::demos::Plan::sample(DEMOS, SEED)?,

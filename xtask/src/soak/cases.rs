@@ -19,7 +19,7 @@ const OWN: &str = "xtask/cases/incidents";
 const MODES: [&str; 2] = ["given", "found"];
 
 /// Where the cases are, and what to say of it.
-fn source() -> (PathBuf, &'static str) {
+pub fn source() -> (PathBuf, &'static str) {
     let shared = root().join(SHARED);
     if shared.is_dir() {
         (shared, "../shared/cases/incidents")
