@@ -211,6 +211,8 @@ fn elasticsearch() -> Vec<Route> {
         elastic("GET", "/_cat/aliases", Access::Known, "All aliases, a line each", get(aliases::cat), 0),
         elastic("POST", "/{index}/_refresh", Access::Known, "Make documents seen, which they are", post(indices::refresh).get(indices::refresh), MAX_BODY),
         elastic("GET", "/{index}/_count", read, "How many documents a query finds", get(search::count).post(search::count), MAX_BODY),
+        elastic("POST", "/_mget", read, "Documents by index and id", get(documents::several).post(documents::several), MAX_BODY),
+        elastic("POST", "/{index}/_mget", read, "Documents of an index by their ids", get(documents::several_of).post(documents::several_of), MAX_BODY),
         elastic("GET", "/_count", read, "The same for all indices", get(search::count_all).post(search::count_all), MAX_BODY),
         elastic("GET", "/{index}/_search", read, "Search", get(search::search).post(search::search), MAX_BODY),
         elastic("GET", "/_search", read, "Search all indices", get(search::all).post(search::all), MAX_BODY),

@@ -188,6 +188,37 @@ async fn an_index_is_made_as_it_is_defined() {
         .await,
         json!([["1", null, "1.10.0", 7], ["2", null, null, 1]])
     );
+    let several = fine(
+        &server,
+        Method::POST,
+        "/goods/_mget",
+        json!({ "ids": ["1", "9"], "docs": [{ "_index": "nowhere", "_id": "1" }] }),
+    )
+    .await;
+    let found: Vec<&Value> = several["docs"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|doc| &doc["found"])
+        .collect();
+    assert_eq!(
+        found,
+        [&json!(true), &json!(false), &Value::Null],
+        "{several}"
+    );
+    assert_eq!(several["docs"][0]["_source"]["stock"], 7);
+    assert_eq!(
+        several["docs"][2]["error"]["type"],
+        "index_not_found_exception"
+    );
+    let nothing = call(
+        &server,
+        Method::POST,
+        "/_mget",
+        Some(json!({ "ids": ["1"] })),
+    )
+    .await;
+    assert_eq!(nothing.status, StatusCode::BAD_REQUEST, "{nothing}");
     let missing = call(&server, Method::GET, "/goods/_doc/9", None).await;
     assert_eq!(
         (missing.status, &missing.body["found"]),

@@ -16,6 +16,9 @@ use crate::api::Asked;
 use crate::intake::Came;
 use crate::state::Gateway;
 
+/// Documents of one `_mget`.
+const MAX_ASKED: usize = 10_000;
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Putting {
@@ -257,6 +260,88 @@ pub async fn get(
             (StatusCode::NOT_FOUND, Json(body)).into_response()
         }
     })
+}
+
+/// `_mget` of any indices: `docs`, each with its `_index` and `_id`.
+pub async fn several(
+    State(gateway): State<Gateway>,
+    headers: HeaderMap,
+    body: Came,
+) -> Result<Json<Value>, Refusal> {
+    each(&gateway, None, &object(&headers, body)?).await
+}
+
+/// `_mget` of one index: `docs` or `ids`.
+pub async fn several_of(
+    State(gateway): State<Gateway>,
+    Path(index): Path<String>,
+    headers: HeaderMap,
+    body: Came,
+) -> Result<Json<Value>, Refusal> {
+    each(&gateway, Some(&index), &object(&headers, body)?).await
+}
+
+async fn each(
+    gateway: &Gateway,
+    index: Option<&str>,
+    body: &Value,
+) -> Result<Json<Value>, Refusal> {
+    let mut docs = Vec::new();
+    for (index, id) in asked(index, body)? {
+        docs.push(match find(gateway, &index, &id).await {
+            Ok(Some(source)) => {
+                json!({ "_index": index, "_id": id, "found": true, "_source": source })
+            }
+            Ok(None) => json!({ "_index": index, "_id": id, "found": false }),
+            Err(refusal) if refusal.is_missing() => {
+                let cause = refusal.cause();
+                let mut error = Map::new();
+                error.insert("root_cause".to_owned(), json!([cause.clone()]));
+                error.extend(cause);
+                json!({ "_index": index, "_id": id, "error": error })
+            }
+            Err(refusal) => return Err(refusal),
+        });
+    }
+    Ok(Json(json!({ "docs": docs })))
+}
+
+/// Index and id of each document that is asked for.
+fn asked(index: Option<&str>, body: &Value) -> Result<Vec<(String, String)>, Refusal> {
+    let wrong = |reason: &str| {
+        let reason = format!("Validation Failed: 1: {reason};");
+        Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "action_request_validation_exception",
+            reason,
+        )
+    };
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map(str::to_owned)
+            .or_else(|| value.as_i64().map(|id| id.to_string()))
+    };
+    let mut found = Vec::new();
+    for id in body["ids"].as_array().into_iter().flatten() {
+        let index = index.ok_or_else(|| wrong("index is missing for doc 0"))?;
+        let id = text(id).ok_or_else(|| wrong("id is missing for doc 0"))?;
+        found.push((index.to_owned(), id));
+    }
+    for (number, doc) in body["docs"].as_array().into_iter().flatten().enumerate() {
+        let of = doc["_index"].as_str().or(index);
+        let of = of.ok_or_else(|| wrong(&format!("index is missing for doc {number}")))?;
+        let id =
+            text(&doc["_id"]).ok_or_else(|| wrong(&format!("id is missing for doc {number}")))?;
+        found.push((of.to_owned(), id));
+    }
+    if found.is_empty() {
+        return Err(wrong("no documents to get"));
+    }
+    if found.len() > MAX_ASKED {
+        return Err(wrong(&format!("over {MAX_ASKED} documents")));
+    }
+    Ok(found)
 }
 
 /// The document alone.

@@ -57,6 +57,11 @@ impl Refusal {
             .with("index", index)
     }
 
+    /// What was asked for isn't there.
+    pub fn is_missing(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.more.insert(key.to_owned(), value.into());
         self
