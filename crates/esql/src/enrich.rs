@@ -19,6 +19,7 @@ use crate::plan::calls::Shared;
 use crate::plan::lower::{Context, lower};
 use crate::plan::{Attribute, Plan, Source, Step};
 use crate::request::EnrichPolicy;
+use crate::run::failure;
 use crate::warning::Warnings;
 
 /// Documents that a policy looks up at most.
@@ -85,7 +86,6 @@ impl Table {
     }
 
     async fn filled(mut self, plan: &Plan) -> Result<Self, Error> {
-        let failed = |error: datafusion::error::DataFusionError| Error::Internal(error.to_string());
         let context = Context {
             shared: Shared {
                 approximate: false,
@@ -94,13 +94,13 @@ impl Table {
             },
             text: Vec::new(),
         };
-        let logical = lower(plan, &context).map_err(failed)?;
+        let logical = lower(plan, &context).map_err(failure)?;
         let session = SessionContext::new();
         let frame = session
             .execute_logical_plan(logical)
             .await
-            .map_err(failed)?;
-        let batches = frame.collect().await.map_err(failed)?;
+            .map_err(failure)?;
+        let batches = frame.collect().await.map_err(failure)?;
         let Some(first) = batches.first() else {
             return Ok(self);
         };

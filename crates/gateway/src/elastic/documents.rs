@@ -294,11 +294,7 @@ async fn each(
             }
             Ok(None) => json!({ "_index": index, "_id": id, "found": false }),
             Err(refusal) if refusal.is_missing() => {
-                let cause = refusal.cause();
-                let mut error = Map::new();
-                error.insert("root_cause".to_owned(), json!([cause.clone()]));
-                error.extend(cause);
-                json!({ "_index": index, "_id": id, "error": error })
+                json!({ "_index": index, "_id": id, "error": refusal.error() })
             }
             Err(refusal) => return Err(refusal),
         });

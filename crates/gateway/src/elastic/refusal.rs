@@ -75,15 +75,20 @@ impl Refusal {
         cause.extend(self.more.as_ref().clone());
         cause
     }
-}
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
+    /// The same below its `root_cause`, as in the body of an answer.
+    pub fn error(&self) -> Map<String, Value> {
         let cause = self.cause();
         let mut error = Map::new();
         error.insert("root_cause".to_owned(), json!([cause.clone()]));
         error.extend(cause);
-        let body = json!({ "error": error, "status": self.status.as_u16() });
+        error
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.error(), "status": self.status.as_u16() });
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::TOO_MANY_REQUESTS {
             response

@@ -5,7 +5,6 @@
 //! proposes, the first proposal is approved, the Executor carries it out over the shop's control API
 //! and checks whether it helped. What is true is asked for after the last of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use analyst::Analyst;
@@ -22,9 +21,9 @@ use simulator::telemetry::documents;
 use simulator::world::HISTORY_MS;
 use simulator::{Fault, Naming, Setting, Shop, control};
 use store::{Document, ItemResult, Operation};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
-use super::progress::Progress;
+use super::progress::each;
 use super::score::calibration::{self, Calibration, Outcome};
 use crate::arguments::{Mode, Output};
 use crate::backend::Backend;
@@ -68,35 +67,18 @@ struct Ran {
 pub async fn run(here: &Here, seeds: &str, faults: &[String]) -> Result<u8> {
     let seeds = read_seeds(seeds)?;
     let faults = read_faults(faults)?;
-    let mut waiting = seeds
+    let runs = seeds
         .iter()
         .flat_map(|seed| faults.iter().map(move |fault| (*seed, *fault)))
-        .enumerate();
-    let all = seeds.len() * faults.len();
-    let mut progress = Progress::new(all);
-    let mut working = JoinSet::new();
-    let mut ran: BTreeMap<usize, Ran> = BTreeMap::new();
-    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    loop {
-        while working.len() < at_once
-            && let Some((place, (seed, fault))) = waiting.next()
-        {
-            let configuration = here.configuration.clone();
-            working.spawn(async move {
-                let ran = Bench::play(&configuration, seed, fault).await;
-                let what = || format!("fault {}, seed {seed}", fault.name());
-                ran.with_context(what).map(|ran| (place, ran))
-            });
+        .collect();
+    let ran = each(runs, |(seed, fault)| {
+        let configuration = here.configuration.clone();
+        async move {
+            let ran = Bench::play(&configuration, seed, fault).await;
+            ran.with_context(|| format!("fault {}, seed {seed}", fault.name()))
         }
-        let Some(done) = working.join_next().await else {
-            break;
-        };
-        let (place, one) = done.context("a run ended badly")??;
-        ran.insert(place, one);
-        progress.step();
-    }
-    progress.end();
-    let ran: Vec<Ran> = ran.into_values().collect();
+    })
+    .await?;
     tell(here.output, &ran)?;
     Ok(0)
 }

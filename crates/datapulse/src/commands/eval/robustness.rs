@@ -8,11 +8,10 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
 use simulator::random::Random;
-use tokio::task::JoinSet;
 
 use super::answer::Answer;
 use super::cases::{self, Ask, Case};
-use super::progress::Progress;
+use super::progress::each;
 use super::replay::{self, Options};
 use super::variant::Variant;
 use crate::arguments::Output;
@@ -135,33 +134,19 @@ async fn answers(
 ) -> Result<BTreeMap<(usize, Variant), Option<String>>> {
     let options = Arc::new(Options::new(&here.configuration));
     let all = std::iter::once(Variant::AsRecorded).chain(Variant::OTHERS);
-    let mut waiting =
-        (0..cases.len()).flat_map(|case| all.clone().map(move |variant| (case, variant)));
-    let mut progress = Progress::new(cases.len() * (1 + Variant::OTHERS.len()));
-    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut working = JoinSet::new();
-    let mut first = BTreeMap::new();
-    loop {
-        while working.len() < at_once
-            && let Some((index, variant)) = waiting.next()
-        {
-            let (case, options) = (cases[index].clone(), options.clone());
-            working.spawn(async move {
-                let told = replay::told(&case, variant, seed, &options).await;
-                let what = || format!("case {}, {}", case.id, variant.name());
-                let answer = told.with_context(what)?;
-                anyhow::Ok(((index, variant), named(&case, answer)))
-            });
+    let runs = (0..cases.len())
+        .flat_map(|case| all.clone().map(move |variant| (case, variant)))
+        .collect();
+    let first = each(runs, |(index, variant)| {
+        let (case, options) = (cases[index].clone(), options.clone());
+        async move {
+            let told = replay::told(&case, variant, seed, &options).await;
+            let what = || format!("case {}, {}", case.id, variant.name());
+            let answer = told.with_context(what)?;
+            Ok(((index, variant), named(&case, answer)))
         }
-        let Some(done) = working.join_next().await else {
-            break;
-        };
-        let (place, name) = done.context("a case ended badly")??;
-        first.insert(place, name);
-        progress.step();
-    }
-    progress.end();
-    Ok(first)
+    });
+    Ok(first.await?.into_iter().collect())
 }
 
 /// What the answer says first, of what the case asks for.
