@@ -9,6 +9,7 @@ use store::{Journal, Knowledge, Telemetry};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::pulse::Pulse;
+use crate::system::Memory;
 use crate::tools::Toolbox;
 
 /// How often an append is tried anew after another writer was first.
@@ -29,6 +30,7 @@ struct Parts {
     policy: Policy,
     toolbox: Toolbox,
     pulse: Pulse,
+    system: Memory,
 }
 
 /// An incident with the digest of its last record: what the next record must follow.
@@ -58,6 +60,7 @@ impl Casework {
                 policy,
                 toolbox,
                 pulse: Pulse::default(),
+                system: Memory::default(),
             }),
         }
     }
@@ -88,6 +91,10 @@ impl Casework {
 
     pub fn toolbox(&self) -> &Toolbox {
         &self.parts.toolbox
+    }
+
+    pub(crate) fn system_memory(&self) -> &Memory {
+        &self.parts.system
     }
 
     pub fn pulse(&self) -> &Pulse {
@@ -188,7 +195,7 @@ impl Casework {
         let stored = StoredRecord::new(record)
             .map_err(|error| Error::Internal(format!("a record can't be written: {error}")))?;
         let shown = Projection::from(incident);
-        self.parts.journal.append(&stored, &shown).await?;
+        self.parts.journal.append(&stored, Some(&shown)).await?;
         tracing::info!(
             incident = %record.incident,
             seq = record.seq,

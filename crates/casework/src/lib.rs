@@ -13,9 +13,11 @@ pub mod driver;
 pub mod error;
 pub mod feedback;
 pub mod open;
+pub mod people;
 pub mod postmortem;
 pub mod pulse;
 pub mod similar;
+pub mod system;
 pub mod tools;
 
 pub use case::Casework;

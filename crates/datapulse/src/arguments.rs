@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod action;
 mod incident;
 
+pub use action::{Action, Person, Policy};
 pub use incident::{Incident, Judgement};
 
 /// Notices that a service fails, says why with evidence, proposes what to do, asks a person, does
@@ -63,9 +65,15 @@ pub enum Command {
     /// List and read incidents, and mark them
     #[command(subcommand)]
     Incident(Incident),
-    /// Approve or reject proposals
+    /// Approve, reject and ask for actions; stop all of them
     #[command(subcommand)]
     Action(Action),
+    /// Who must agree to what: show it, and hold it against examples
+    #[command(subcommand)]
+    Policy(Policy),
+    /// People who decided here, and who may no more
+    #[command(subcommand)]
+    Person(Person),
     /// Verify the record that nobody can alter unseen
     #[command(subcommand)]
     Audit(Audit),
@@ -166,37 +174,22 @@ pub struct Investigate {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Action {
-    /// Proposals of an incident, with their seals
-    List { id: String },
-    /// Say yes to one sealed proposal
-    Approve {
-        id: String,
-        proposal: String,
-        /// The seal that was read; without it, the current one is shown and asked for
-        #[arg(long)]
-        seal: Option<String>,
-        #[arg(long, default_value = "")]
-        reason: String,
-    },
-    /// Say no, with a reason
-    Reject {
-        id: String,
-        proposal: String,
-        #[arg(long)]
-        seal: Option<String>,
-        #[arg(long)]
-        reason: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub enum Audit {
     /// Walk every chain and its anchors; exit 3 naming the record that was altered
     Verify {
         /// Print every incident's anchored head too
         #[arg(long)]
         anchors: bool,
+    },
+    /// What was done outside of incidents: stops, tokens, logins, people, policies
+    System {
+        /// Six digits such as 202611; without it, the present month
+        #[arg(long)]
+        month: Option<String>,
+        #[arg(long, default_value_t = 0)]
+        offset: usize,
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
     },
 }
 

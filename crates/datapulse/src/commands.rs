@@ -11,6 +11,8 @@ pub mod import;
 pub mod incident;
 pub mod investigate;
 pub mod ml;
+pub mod person;
+pub mod policy;
 pub mod query;
 pub mod runbook;
 pub mod store;

@@ -18,9 +18,31 @@ pub const FILE: &str = "datapulse.toml";
 /// Seconds that one answer of Elasticsearch may take at most.
 const MAX_TIMEOUT_S: u64 = 600;
 
+/// A fault of TOML with the line that it is on.
+pub fn toml_error(shown: &str, text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let line = error.span().map_or(1, |span| {
+        text[..span.start.min(text.len())].matches('\n').count() + 1
+    });
+    anyhow::anyhow!("{shown}:{line}: {}", error.message())
+}
+
+/// A policy of its own file.
+pub fn policy_file(path: &Path) -> Result<model::Policy> {
+    let shown = path.display().to_string();
+    let text = fs::read_to_string(path).with_context(|| format!("{shown} can't be read"))?;
+    let policy: model::Policy =
+        toml::from_str(&text).map_err(|error| toml_error(&shown, &text, &error))?;
+    policy
+        .check()
+        .map_err(|fault| anyhow::anyhow!("{shown}: {fault}"))?;
+    Ok(policy)
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Configuration {
+    /// A file with the policy, from this file's folder; empty: the table `policy`.
+    pub policy_file: String,
     pub backends: Backends,
     pub elasticsearch: Elasticsearch,
     pub server: Server,
@@ -176,17 +198,18 @@ impl Configuration {
         };
         let shown = path.display().to_string();
         let text = fs::read_to_string(&path).with_context(|| format!("{shown} can't be read"))?;
-        Self::parse(&shown, &text)
+        let mut configuration = Self::parse(&shown, &text)?;
+        if !configuration.policy_file.is_empty() {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            configuration.policy = policy_file(&folder.join(&configuration.policy_file))?;
+        }
+        Ok(configuration)
     }
 
     /// `shown` is the file's name in messages.
     pub fn parse(shown: &str, text: &str) -> Result<Self> {
-        let configuration: Self = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| {
-                text[..span.start.min(text.len())].matches('\n').count() + 1
-            });
-            anyhow::anyhow!("{shown}:{line}: {}", error.message())
-        })?;
+        let configuration: Self =
+            toml::from_str(text).map_err(|error| toml_error(shown, text, &error))?;
         configuration
             .check(text)
             .map_err(|(line, message)| anyhow::anyhow!("{shown}:{line}: {message}"))?;
@@ -202,8 +225,21 @@ impl Configuration {
             let (table, key) = name.rsplit_once('.').unwrap_or(("", name));
             (line_of(text, table, key), message.clone())
         })?;
+        self.check_policy(text)?;
         self.check_retention(text)?;
         self.check_calls(text)
+    }
+
+    fn check_policy(&self, text: &str) -> Found {
+        if !self.policy_file.is_empty() && self.policy != model::Policy::default() {
+            let line = line_of(text, "", "policy_file");
+            let message = "policy_file: there is a table [policy] too: keep one of them";
+            return Err((line, message.to_owned()));
+        }
+        self.policy.check().map_err(|message| {
+            let key = message.split([':', '.', '[']).next().unwrap_or_default();
+            (line_of(text, "policy", key), format!("policy.{message}"))
+        })
     }
 
     fn check_retention(&self, text: &str) -> Found {

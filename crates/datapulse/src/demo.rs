@@ -17,15 +17,18 @@ use tokio::task::JoinHandle;
 use crate::arguments::{Demo, Output};
 use crate::backend::Backend;
 use crate::client::{Address, shown};
+use crate::configuration::{Configuration, policy_file};
 use crate::context::Context;
 use crate::refusal::wrong_use;
 use crate::serve::{Door, fresh_token, listener, stopped};
 use crate::wire::{self, Agents, Parts};
 
+pub mod responders;
 #[cfg(test)]
 mod scenarios;
 mod story;
 
+use responders::RESPONDERS;
 pub use story::is_right;
 
 /// How many times as fast as the wall the shop's time runs: while nobody watches, and while
@@ -42,8 +45,8 @@ const PUSH_EVERY: Duration = Duration::from_millis(50);
 const MAX_STEP: Duration = Duration::from_millis(150);
 /// Bytes of the control API's token.
 const TOKEN_BYTES: usize = 24;
-/// Who decides under `--approve`.
-pub const RESPONDER: &str = "demo responder";
+/// The demo's policy in the folder.
+const POLICY: &str = "policy.toml";
 /// Where the shop's world lies in the folder.
 const SHOP: &str = "shop";
 const SHIPPER: &str = "demo shipper";
@@ -126,6 +129,7 @@ impl Stage {
         // The door must stand before the clock runs, for telemetry comes in through it.
         let standing = Clock::manual(resumed);
         let configuration = &here.configuration;
+        let configuration = &with_policy(configuration, &folder)?;
         let early = Parts::new(store.clone(), configuration, standing).await?;
         let intake = Door::open(&early, TcpListener::bind("127.0.0.1:0").await?, false)?;
         let shipper = fresh_token(&store, SHIPPER, Role::Shipper, false).await?;
@@ -158,6 +162,7 @@ impl Stage {
         let (stop, stopping) = watch::channel(false);
         let feed = Feed::new(shop.clone(), &door.url, &shipper)?;
         let feeding = tokio::spawn(keep_feeding(feed, clock, present, stopping));
+        parts.casework.note_policy("datapulse demo").await?;
         let agents = Agents::start(&parts, &wire::roles(&[])?);
         teller.progress(&format!(
             "the shop's time runs up to {speed} times as fast as the wall's; Sentinel looks every {} s of it instead of every 60 s",
@@ -179,21 +184,31 @@ impl Stage {
 
     /// Tells the story to its end.
     async fn unattended(&self, arguments: &Demo, teller: &story::Teller) -> Result<u8> {
-        let approver = match arguments.approve {
-            true => Some(fresh_token(&self.parts.store, RESPONDER, Role::Responder, true).await?),
-            false => None,
-        };
+        let mut approvers = Vec::new();
+        if arguments.approve {
+            for name in RESPONDERS {
+                approvers.push(fresh_token(&self.parts.store, name, Role::Responder, true).await?);
+            }
+        }
         let story = story::Story {
             parts: &self.parts,
             url: &self.door.url,
-            approver,
+            approvers,
             fault: self.fault,
             seed: arguments.seed,
             truth: self.shop.world().truth(),
             folder: shown(&self.folder),
         };
         if !arguments.approve {
-            teller.progress(&format!("decide at {}", self.door.login_link(RESPONDER)?));
+            let [first, second] = RESPONDERS;
+            teller.progress(&format!(
+                "decide as {first} at {}",
+                self.door.login_link(first)?
+            ));
+            teller.progress(&format!(
+                "where two must agree, as {second} too, in another browser: {}",
+                self.door.login_link(second)?
+            ));
         }
         tokio::select! {
             code = story.tell(teller) => code,
@@ -203,7 +218,12 @@ impl Stage {
 
     /// Runs until somebody has seen enough.
     async fn watched(&self, teller: &story::Teller) -> Result<u8> {
-        println!("\n  open  {}\n", self.door.login_link(RESPONDER)?);
+        let [first, second] = RESPONDERS;
+        println!("\n  open  {}   as {first}", self.door.login_link(first)?);
+        println!(
+            "  and   {}   as {second}, in another browser: some actions need two people\n",
+            self.door.login_link(second)?
+        );
         println!(
             "In some twenty seconds a service fails. Read why, approve what is proposed, watch it recover."
         );
@@ -245,6 +265,22 @@ impl Stage {
         self.parts.store.flush().await?;
         Ok(())
     }
+}
+
+/// The demo's own policy, laid into its folder for who wants to change it; what the configuration
+/// says goes before it.
+fn with_policy(configuration: &Configuration, folder: &Path) -> Result<Configuration> {
+    let mut configuration = configuration.clone();
+    if configuration.policy != model::Policy::default() {
+        return Ok(configuration);
+    }
+    let path = folder.join(POLICY);
+    if !path.exists() {
+        std::fs::write(&path, responders::policy_text())
+            .with_context(|| format!("{} can't be written", path.display()))?;
+    }
+    configuration.policy = policy_file(&path)?;
+    Ok(configuration)
 }
 
 /// A cluster may hold what is no game: the shop's telemetry goes only to one that holds none, or

@@ -113,6 +113,8 @@ async fn run(here: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Investigate(investigate) => commands::investigate::run(here, investigate).await,
         Command::Incident(incident) => commands::incident::run(here, incident).await,
         Command::Action(action) => commands::action::run(here, action).await,
+        Command::Policy(policy) => commands::policy::run(here, policy).await,
+        Command::Person(person) => commands::person::run(here, person).await,
         Command::Audit(audit) => commands::audit::run(here, audit).await,
         Command::Deployment(deployment) => commands::deployment::run(here, deployment).await,
         Command::Import(import) => commands::import::run(here, import).await,

@@ -59,6 +59,7 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
         token: Some(token),
     };
     address.write(&here.folder)?;
+    parts.casework.note_policy("datapulse serve").await?;
     let agents = Agents::start(&parts, &roles);
     greet(here, &parts, &door, arguments.no_auth)?;
     let retention = retain(parts.store.clone(), here.configuration.retention.rules());

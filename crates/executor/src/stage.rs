@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use casework::{Casework, Error, Stage};
 use integrations::run::Runner;
 use model::incident::{ProposalStage, ProposalState};
+use model::policy::Terms;
 use model::{Actor, Agent, Event, Incident, IncidentId, Proposal, TargetState};
 use tokio::sync::Mutex;
 
@@ -46,11 +47,14 @@ impl Executor {
             .map(|state| state.proposal.id.clone())
             .collect();
         for proposal in ids {
+            let Some(state) = incident.proposal(&proposal) else {
+                continue;
+            };
+            let standing = self.casework.deciders(state).await?;
             let now = self.casework.clock().now();
-            let due = incident
-                .proposal(&proposal)
-                .and_then(|state| verdict::due(state, now));
-            let Some(event) = due else { continue };
+            let Some(event) = verdict::due(state, self.casework.policy(), &standing, now) else {
+                continue;
+            };
             let decided_at = incident
                 .proposal(&proposal)
                 .and_then(|state| state.decisions.last().map(|made| made.at));
@@ -109,25 +113,21 @@ impl Stage for Executor {
     }
 }
 
-/// The same offer on the target as it is now: what drift and undo ask again with.
+/// The same offer on the target as it is now, under the policy as it is now: what drift and undo
+/// ask again with.
 fn offered_again(
     incident: &Incident,
     proposal: &Proposal,
     observed: TargetState,
-    casework: &Casework,
+    terms: Terms,
 ) -> Event {
-    let policy = casework.policy();
-    let risk = policy.tier_of(proposal.action.kind);
-    let expires_ms = policy.approval_expires_s as i64 * 1000;
     let proposal = Proposal {
         id: incident.next_proposal_id(),
-        risk,
-        quorum: policy.quorum_of(risk),
-        policy_version: policy.version(),
-        expires: casework.clock().now().plus_ms(expires_ms),
         observed,
+        request: None,
         ..proposal.clone()
     };
+    let proposal = proposal.on(terms);
     Event::Proposed {
         seal: proposal.seal(&incident.id),
         proposal: Box::new(proposal),

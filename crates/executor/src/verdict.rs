@@ -1,11 +1,18 @@
 //! Whether the decisions on a proposal suffice. Pure.
 
-use model::Timestamp;
-use model::incident::{ProposalStage, ProposalState};
-use model::{Actor, Event};
+use std::collections::BTreeSet;
 
-/// The record that is due on a proposal that waits for decisions, if any.
-pub fn due(state: &ProposalState, now: Timestamp) -> Option<Event> {
+use model::incident::{ProposalStage, ProposalState};
+use model::{Event, Policy, Timestamp, approval};
+
+/// The record that is due on a proposal that waits for decisions, if any. `standing`: the subjects
+/// of those who decided and whose role still allows it.
+pub fn due(
+    state: &ProposalState,
+    policy: &Policy,
+    standing: &BTreeSet<String>,
+    now: Timestamp,
+) -> Option<Event> {
     if !matches!(
         state.stage,
         ProposalStage::Pending | ProposalStage::Approved
@@ -29,24 +36,32 @@ pub fn due(state: &ProposalState, now: Timestamp) -> Option<Event> {
         sufficient,
         reason,
     };
-    if let Some(no) = state.decisions.iter().find(|made| !made.approve) {
+    let stands = |subject: &str| standing.contains(subject);
+    // Whoever may not decide any more doesn't stop the others either.
+    let no = state
+        .decisions
+        .iter()
+        .filter(|made| !made.approve)
+        .find(|made| approval::subject(&made.actor).is_some_and(stands));
+    if let Some(no) = no {
         let reason = format!("{} said no: {}", no.actor.label(), no.reason);
         return Some(verdict(false, reason));
     }
-    let mut people: Vec<&Actor> = Vec::new();
-    for made in &state.decisions {
-        if made.actor.is_person() && !people.contains(&&made.actor) {
-            people.push(&made.actor);
-        }
+    let yes = approval::counted(state, &stands);
+    approval::suffices(proposal, &yes).ok()?;
+    if approval::held_back(state, policy, now).is_some() {
+        return None;
     }
-    let quorum = proposal.quorum.max(1) as usize;
-    (people.len() >= quorum).then(|| {
-        let names: Vec<&str> = people.iter().map(|actor| actor.label()).collect();
-        let tier = proposal.risk.name();
-        let reason = format!(
-            "{tier} risk asks for {quorum}; {} said yes",
-            names.join(", ")
-        );
-        verdict(true, reason)
-    })
+    if let Some(alone) = yes.iter().find(|made| made.break_glass) {
+        let reason = format!("{} broke the glass: {}", alone.actor.label(), alone.reason);
+        return Some(verdict(true, reason));
+    }
+    let names: Vec<&str> = yes.iter().map(|made| made.actor.label()).collect();
+    let reason = format!(
+        "{} risk asks for {}; {} said yes",
+        proposal.risk.name(),
+        proposal.quorum.max(1),
+        names.join(", ")
+    );
+    Some(verdict(true, reason))
 }

@@ -11,6 +11,7 @@ use crate::problem::Problem;
 use crate::routes::MAX_BODY;
 use crate::state::Gateway;
 
+pub mod automation;
 pub mod care;
 pub mod evidence;
 pub mod incidents;
@@ -78,7 +79,8 @@ impl FromRequestParts<Gateway> for Principal {
 
 /// An incident's id from a path.
 pub fn incident_id(text: &str) -> Result<IncidentId, Problem> {
-    IncidentId::parse(text).ok_or_else(|| {
+    let incident = IncidentId::parse(text).filter(|id| !id.is_system());
+    incident.ok_or_else(|| {
         Problem::not_found(format!(
             "incident {text} not found: ids look like INC-202611-0a1b2c3d4e5f"
         ))

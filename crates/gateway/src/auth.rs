@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use casework::people::local_subject;
 use model::{Actor, Role, Scope, Timestamp};
 use sha2::{Digest, Sha256};
 use store::{Knowledge, SavedToken};
@@ -54,14 +55,27 @@ impl Principal {
     /// A person on this machine who started the process: an admin.
     pub fn person(name: &str) -> Self {
         Self {
-            subject: subject(name),
+            subject: local_subject(name),
             name: name.to_owned(),
             role: Role::Admin,
-            scopes: Scope::ALL.to_vec(),
+            // Deciding alone is a role of its own, and nobody's by the way.
+            scopes: Scope::ALL
+                .into_iter()
+                .filter(|scope| *scope != Scope::ActionsBreakGlass)
+                .collect(),
             person: true,
             via: "local".to_owned(),
             token: None,
             csrf: None,
+        }
+    }
+
+    /// How they came in, as it is kept of people.
+    pub fn source(&self) -> &'static str {
+        match (&self.token, self.via.as_str()) {
+            (Some(_), _) => "token",
+            (None, "local") => "local",
+            (None, _) => "session",
         }
     }
 
@@ -78,11 +92,6 @@ impl Principal {
             Actor::System { subject, name }
         }
     }
-}
-
-/// Two tokens of one person are one person: where two people's yes is needed, they count once.
-fn subject(name: &str) -> String {
-    format!("person:{name}")
 }
 
 /// `bytes` random bytes in hexadecimal.
@@ -163,7 +172,7 @@ impl Sessions {
     }
 
     /// A session's secret for a code; the code is used up.
-    pub fn log_in(&self, code: &str) -> Result<String, Problem> {
+    pub fn log_in(&self, code: &str) -> Result<(String, Principal), Problem> {
         let secret = random(24)?;
         let csrf = random(16)?;
         self.with(|state| {
@@ -185,9 +194,9 @@ impl Sessions {
             if state.sessions.len() >= MAX_SESSIONS {
                 state.sessions.clear();
             }
-            let session = Session { principal, began: now, seen: now };
+            let session = Session { principal: principal.clone(), began: now, seen: now };
             state.sessions.insert(hash(&secret), session);
-            Ok(secret)
+            Ok((secret, principal))
         })
     }
 
@@ -197,6 +206,18 @@ impl Sessions {
         self.with(|state| {
             state.links.retain(|_, (principal, _)| !by(principal));
             state.sessions.retain(|_, session| !by(&session.principal));
+        });
+    }
+
+    /// Ends all that a person has begun.
+    pub fn end_of_person(&self, subject: &str) {
+        self.with(|state| {
+            state
+                .links
+                .retain(|_, (principal, _)| principal.subject != subject);
+            state
+                .sessions
+                .retain(|_, session| session.principal.subject != subject);
         });
     }
 
@@ -329,7 +350,7 @@ async fn by_token(gateway: &Gateway, secret: &str) -> Result<Principal, Problem>
         .collect();
     Ok(Principal {
         subject: if token.person {
-            subject(&token.name)
+            local_subject(&token.name)
         } else {
             format!("token:{}", token.id)
         },

@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, OpenApi};
 
-use crate::api::{care, evidence, incidents, lessons, marks, observe, proposals, tokens};
+use crate::api::{
+    automation, care, evidence, incidents, lessons, marks, observe, proposals, tokens,
+};
 use crate::problem::Problem;
 use crate::routes::{Access, Dialect, Route, table};
 
@@ -32,6 +34,17 @@ use crate::routes::{Access, Dialect, Route, table};
         incidents::AgentReport,
         proposals::ProposalList,
         proposals::DecisionRequest,
+        proposals::ProposalView,
+        proposals::ActionRequest,
+        proposals::Withdrawal,
+        proposals::ReviewRequest,
+        proposals::PolicyInForce,
+        model::approval::Standing,
+        model::System,
+        automation::Reason,
+        automation::PeopleList,
+        automation::PersonLine,
+        automation::PersonChange,
         evidence::EvidenceRun,
         marks::Acknowledgement,
         marks::Note,
@@ -67,6 +80,26 @@ use crate::routes::{Access, Dialect, Route, table};
     ))
 )]
 struct Schemas;
+
+#[derive(OpenApi)]
+#[openapi(components(schemas(model::Policy)))]
+struct PolicySchema;
+
+/// JSON Schema (2020-12) of a policy file.
+pub fn policy_schema() -> Value {
+    let document = serde_json::to_string(&PolicySchema::openapi().components).unwrap_or_default();
+    let document = document.replace("#/components/schemas/", "#/$defs/");
+    let document: Value = serde_json::from_str(&document).unwrap_or_default();
+    let mut definitions = document["schemas"].clone();
+    let mut schema = definitions["Policy"].take();
+    if let Some(definitions) = definitions.as_object_mut() {
+        definitions.remove("Policy");
+    }
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    schema["title"] = "DataPulse policy".into();
+    schema["$defs"] = definitions;
+    schema
+}
 
 /// The whole document.
 pub fn openapi() -> Value {
@@ -159,6 +192,9 @@ fn asked(route: &Route) -> Vec<Parameter> {
     let query = || Some(ParameterIn::Query);
     match (route.method, route.gives) {
         ("GET", "IncidentPage") => incidents::ListQuery::into_params(query),
+        ("GET", "RecordPage") if route.path.ends_with("/audit/system") => {
+            automation::SystemQuery::into_params(query)
+        }
         ("GET", "RecordPage") => incidents::PageQuery::into_params(query),
         ("GET", "StatsPage") => care::StatsQuery::into_params(query),
         ("GET", "ServiceSeries") => observe::SeriesQuery::into_params(query),
@@ -171,6 +207,7 @@ fn statuses(route: &Route) -> &'static [&'static str] {
     match (route.method, route.takes) {
         ("POST", "Declaration") => &["200", "201"],
         ("POST", "DecisionRequest" | "TokenRequest") => &["201"],
+        ("POST", "ActionRequest") => &["202"],
         ("POST", "") if route.path.ends_with("/revoke") || route.path.ends_with("/logout") => {
             &["204"]
         }

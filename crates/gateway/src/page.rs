@@ -150,7 +150,15 @@ pub async fn log_in(
         .into_response();
     };
     match gateway.sessions.log_in(&code) {
-        Ok(secret) => {
+        Ok((secret, principal)) => {
+            let act = model::Act::LoggedIn {
+                subject: principal.subject.clone(),
+                via: "login-link".to_owned(),
+            };
+            let noted = gateway.casework.record_act(principal.actor(), act).await;
+            if let Err(error) = noted {
+                return Problem::from(error).into_response();
+            }
             let life = SESSION_LIFE.as_secs();
             let cookie =
                 format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life}");

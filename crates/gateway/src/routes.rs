@@ -127,7 +127,7 @@ fn or_page(route: Route) -> Route {
 /// Every route, a line each.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use api::{care, evidence, incidents, lessons, marks, observe, proposals, stream, tokens};
+    use api::{automation, care, evidence, incidents, lessons, marks, observe, proposals, stream, tokens};
     let read = Access::Scope(Scope::IncidentsRead);
     let write = Access::Scope(Scope::IncidentsWrite);
     let manage = Access::Scope(Scope::ToolsManage);
@@ -141,6 +141,17 @@ pub fn table() -> Vec<Route> {
         api("GET", "/incidents/{id}/report", read, "Its report", ("", "Report"), get(incidents::report)),
         api("GET", "/incidents/{id}/proposals", read, "Its proposals", ("", "ProposalList"), get(proposals::list)),
         api("POST", "/incidents/{id}/proposals/{pid}/decisions", Access::Person(Scope::ActionsApprove), "Decide on a sealed proposal", ("DecisionRequest", "Incident"), post(proposals::decide)),
+        api("POST", "/incidents/{id}/proposals", Access::Person(Scope::IncidentsWrite), "Ask for an action, or for a changed one", ("ActionRequest", "Incident"), post(proposals::request)),
+        api("POST", "/incidents/{id}/proposals/{pid}/withdraw", Access::Person(Scope::ActionsApprove), "Take an offer off the table", ("Withdrawal", "Incident"), post(proposals::withdraw)),
+        api("POST", "/incidents/{id}/proposals/{pid}/review", Access::Person(Scope::ActionsApprove), "Review somebody else's break-glass", ("ReviewRequest", "Incident"), post(proposals::review)),
+        api("GET", "/automation", read, "Whether executions are stopped", ("", "System"), get(automation::show)),
+        api("POST", "/automation/stop", write, "Stop every execution until a responder lifts it", ("Reason", "System"), post(automation::stop)),
+        api("POST", "/automation/resume", Access::Person(Scope::ActionsApprove), "Lift the stop", ("Reason", "System"), post(automation::resume)),
+        api("GET", "/audit/system", read, "What was done outside of incidents, by month", ("", "RecordPage"), get(automation::records)),
+        api("GET", "/people", manage, "People who were here, and what they may do", ("", "PeopleList"), get(automation::people)),
+        api("POST", "/people/disable", manage, "Let a person do nothing any more", ("PersonChange", "PersonLine"), post(automation::disable)),
+        api("POST", "/people/enable", manage, "Let a disabled person back", ("PersonChange", "PersonLine"), post(automation::enable)),
+        api("GET", "/policy", read, "The policy in force", ("", "PolicyInForce"), get(proposals::policy)),
         api("POST", "/incidents/{id}/evidence/{eid}/run", read, "Run evidence again", ("", "EvidenceRun"), post(evidence::run)),
         api("POST", "/incidents/{id}/acknowledge", write, "Take it on", ("Acknowledgement", "Incident"), post(marks::acknowledge)),
         api("POST", "/incidents/{id}/notes", write, "Add a note", ("Note", "Incident"), post(marks::note)),

@@ -91,6 +91,9 @@ pub enum Scope {
     IncidentsWrite,
     #[serde(rename = "actions:approve")]
     ActionsApprove,
+    /// To decide alone, past the quorum.
+    #[serde(rename = "actions:break_glass")]
+    ActionsBreakGlass,
     #[serde(rename = "tools:manage")]
     ToolsManage,
     /// Documents in: `_bulk` and OTLP.
@@ -102,10 +105,11 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::IncidentsRead,
         Self::IncidentsWrite,
         Self::ActionsApprove,
+        Self::ActionsBreakGlass,
         Self::ToolsManage,
         Self::TelemetryWrite,
         Self::AgentReport,
@@ -116,6 +120,7 @@ impl Scope {
             Self::IncidentsRead => "incidents:read",
             Self::IncidentsWrite => "incidents:write",
             Self::ActionsApprove => "actions:approve",
+            Self::ActionsBreakGlass => "actions:break_glass",
             Self::ToolsManage => "tools:manage",
             Self::TelemetryWrite => "telemetry:write",
             Self::AgentReport => "agent:report",
@@ -145,6 +150,8 @@ impl Scope {
 pub enum Role {
     Viewer,
     Responder,
+    /// A responder who may decide alone in an emergency.
+    BreakGlass,
     Admin,
     /// An outside agent: it reads and reports; it never decides.
     Agent,
@@ -153,9 +160,10 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Viewer,
         Self::Responder,
+        Self::BreakGlass,
         Self::Admin,
         Self::Agent,
         Self::Shipper,
@@ -165,6 +173,7 @@ impl Role {
         match self {
             Self::Viewer => "viewer",
             Self::Responder => "responder",
+            Self::BreakGlass => "break_glass",
             Self::Admin => "admin",
             Self::Agent => "agent",
             Self::Shipper => "shipper",
@@ -182,6 +191,12 @@ impl Role {
                 Scope::IncidentsRead,
                 Scope::IncidentsWrite,
                 Scope::ActionsApprove,
+            ],
+            Self::BreakGlass => &[
+                Scope::IncidentsRead,
+                Scope::IncidentsWrite,
+                Scope::ActionsApprove,
+                Scope::ActionsBreakGlass,
             ],
             Self::Admin => &[
                 Scope::IncidentsRead,

@@ -4,6 +4,7 @@ use crate::digest::Digest;
 use crate::identity::IncidentId;
 use crate::incident::{Illegal, Incident};
 use crate::record::Record;
+use crate::system::System;
 
 /// A record as it lies in the journal: the exact bytes, and their digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,48 +47,82 @@ pub struct ChainFault {
 /// differs), reordered, inserted or deleted, and one that the state machine refuses. A cut tail
 /// leaves an intact chain: anchors find that (see [`crate::anchor`]).
 pub fn verify(incident: &IncidentId, stored: &[StoredRecord]) -> Result<Incident, ChainFault> {
-    let fault = |seq: u64, reason: String| ChainFault {
+    let mut fold: Option<Incident> = None;
+    walk(incident, stored, |record| match fold.as_mut() {
+        None => Incident::open(record).map(|opened| fold = Some(opened)),
+        Some(incident) => incident.apply(record),
+    })?;
+    fold.ok_or_else(|| ChainFault {
         incident: incident.clone(),
+        seq: 1,
+        reason: "no record at all".to_owned(),
+    })
+}
+
+/// As [`verify`], of a month's system chain; an empty one is what it is before its first record.
+pub fn verify_system(chain: &IncidentId, stored: &[StoredRecord]) -> Result<System, ChainFault> {
+    let mut system = System::default();
+    walk(chain, stored, |record| system.apply(record))?;
+    Ok(system)
+}
+
+/// The first fault of a chain, whichever it is.
+pub fn check(chain: &IncidentId, stored: &[StoredRecord]) -> Result<(), ChainFault> {
+    match chain.is_system() {
+        true => verify_system(chain, stored).map(drop),
+        false => verify(chain, stored).map(drop),
+    }
+}
+
+fn walk(
+    chain: &IncidentId,
+    stored: &[StoredRecord],
+    mut apply: impl FnMut(&Record) -> Result<(), Illegal>,
+) -> Result<(), ChainFault> {
+    let mut previous = Digest::ZERO;
+    for (index, line) in stored.iter().enumerate() {
+        let record = next(chain, index as u64 + 1, previous, line)?;
+        previous = line.digest;
+        apply(&record).map_err(|Illegal { event, reason }| ChainFault {
+            incident: chain.clone(),
+            seq: line.seq,
+            reason: format!("{event}: {reason}"),
+        })?;
+    }
+    Ok(())
+}
+
+/// The record that a stored line is, where it is the one with this seq and follows `previous`.
+pub fn next(
+    chain: &IncidentId,
+    seq: u64,
+    previous: Digest,
+    line: &StoredRecord,
+) -> Result<Record, ChainFault> {
+    let fault = |seq: u64, reason: String| ChainFault {
+        incident: chain.clone(),
         seq,
         reason,
     };
-    let mut previous = Digest::ZERO;
-    let mut fold: Option<Incident> = None;
-    for (index, line) in stored.iter().enumerate() {
-        let expected = index as u64 + 1;
-        if line.seq != expected {
-            return Err(fault(
-                expected,
-                format!("missing: the next record has seq {}", line.seq),
-            ));
-        }
-        if Digest::of(&line.bytes) != line.digest {
-            return Err(fault(
-                line.seq,
-                "its bytes don't give its digest: edited".to_owned(),
-            ));
-        }
-        let record = line
-            .record()
-            .map_err(|error| fault(line.seq, format!("can't be read: {error}")))?;
-        if record.incident != *incident || line.incident != *incident || record.seq != line.seq {
-            return Err(fault(
-                line.seq,
-                "it names another incident or seq".to_owned(),
-            ));
-        }
-        if record.previous != previous {
-            return Err(fault(
-                line.seq,
-                "it doesn't follow the record before it: edited, inserted or reordered".to_owned(),
-            ));
-        }
-        previous = line.digest;
-        let step = match fold.as_mut() {
-            None => Incident::open(&record).map(|opened| fold = Some(opened)),
-            Some(incident) => incident.apply(&record),
-        };
-        step.map_err(|Illegal { event, reason }| fault(line.seq, format!("{event}: {reason}")))?;
+    if line.seq != seq {
+        let reason = format!("missing: the next record has seq {}", line.seq);
+        return Err(fault(seq, reason));
     }
-    fold.ok_or_else(|| fault(1, "no record at all".to_owned()))
+    if Digest::of(&line.bytes) != line.digest {
+        let reason = "its bytes don't give its digest: edited".to_owned();
+        return Err(fault(seq, reason));
+    }
+    let record = line
+        .record()
+        .map_err(|error| fault(seq, format!("can't be read: {error}")))?;
+    if record.incident != *chain || line.incident != *chain || record.seq != line.seq {
+        let reason = "it names another incident or seq".to_owned();
+        return Err(fault(seq, reason));
+    }
+    if record.previous != previous {
+        let reason =
+            "it doesn't follow the record before it: edited, inserted or reordered".to_owned();
+        return Err(fault(seq, reason));
+    }
+    Ok(record)
 }

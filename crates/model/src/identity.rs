@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 /// Ticks within one bucket give the same incident id for the same rule and subject.
 pub const BUCKET_MS: i64 = 60 * 60 * 1000;
 
+/// What the system chain's name begins with, as long as an incident's `INC-`.
+const SYSTEM: &str = "SYS-";
+
 /// Hexadecimal digits of the derived part.
 const DERIVED_DIGITS: usize = 12;
 
@@ -37,10 +40,33 @@ impl IncidentId {
         ))
     }
 
-    /// `None` where the text has not the form of an incident id.
+    /// The chain of what was done outside of incidents in the month of `at`.
+    pub fn system(at: Timestamp) -> Self {
+        let zeros = "0".repeat(DERIVED_DIGITS);
+        Self(format!("{SYSTEM}{}-{zeros}", at.month()))
+    }
+
+    /// The same of a month as six digits.
+    pub fn system_of(month: &str) -> Option<Self> {
+        let zeros = "0".repeat(DERIVED_DIGITS);
+        Self::parse(&format!("{SYSTEM}{month}-{zeros}"))
+    }
+
+    /// Whether it is no incident but the system chain of a month.
+    pub fn is_system(&self) -> bool {
+        self.0.starts_with(SYSTEM)
+    }
+
+    /// `None` where the text has not the form of an incident id, or of the system chain's.
     pub fn parse(text: &str) -> Option<Self> {
-        let rest = text.strip_prefix("INC-")?;
+        let (rest, system) = match text.strip_prefix(SYSTEM) {
+            Some(rest) => (rest, true),
+            None => (text.strip_prefix("INC-")?, false),
+        };
         let (month, derived) = rest.split_once('-')?;
+        if system && derived.bytes().any(|digit| digit != b'0') {
+            return None;
+        }
         let month_ok = month.len() == 6 && month.bytes().all(|b| b.is_ascii_digit());
         let derived_ok = derived.len() == DERIVED_DIGITS
             && derived
@@ -87,5 +113,10 @@ mod tests {
         assert_eq!(id.journal_index(), "agent-audit-2026.11");
         assert_eq!(IncidentId::parse(id.as_str()), Some(id));
         assert_eq!(IncidentId::parse("INC-2026-1"), None);
+        let system = IncidentId::system(tick);
+        assert_eq!(system.as_str(), "SYS-202611-000000000000");
+        assert_eq!(system.journal_index(), "agent-audit-2026.11");
+        assert_eq!(IncidentId::parse(system.as_str()), Some(system));
+        assert_eq!(IncidentId::parse("SYS-202611-0a1b2c3d4e5f"), None);
     }
 }

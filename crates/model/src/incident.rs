@@ -2,19 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::action::Action;
 use crate::actor::{Actor, Agent};
 use crate::evidence::Evidence;
 use crate::finding::Finding;
 use crate::identity::IncidentId;
-use crate::policy::RiskTier;
-use crate::proposal::{Proposal, Seal};
+use crate::proposal::{Proposal, ProposalId, Seal};
 use crate::record::{ClosedAs, Event, ExecutionResult, Record, Recovery};
 use crate::report::Report;
 use crate::severity::Severity;
 use crate::time::Timestamp;
 
 mod apply;
+#[cfg(test)]
+mod exhaustive;
 mod feedback;
+#[cfg(test)]
+mod fixtures;
+mod proposals;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +30,7 @@ pub use feedback::Feedback;
 pub const MAX_FINDINGS: usize = 500;
 pub const MAX_PROPOSALS: usize = 50;
 pub const MAX_RECORDS: u64 = 10_000;
+pub const MAX_REQUESTS: usize = 50;
 
 /// The same trouble within this time after `resolved` reopens the incident instead of opening
 /// another one.
@@ -120,6 +126,50 @@ pub struct ProposalState {
     pub recovery: Option<Recovery>,
     /// Why it was voided or rejected, or how it ended.
     pub note: Option<String>,
+    /// Who decided alone, and what somebody else said of it.
+    pub break_glass: Option<BreakGlass>,
+}
+
+/// A decision past the quorum.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BreakGlass {
+    pub by: Actor,
+    pub at: Timestamp,
+    pub reason: String,
+    /// `None`: it waits for somebody else's review.
+    pub review: Option<Review>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Review {
+    pub by: Actor,
+    pub at: Timestamp,
+    pub justified: bool,
+    pub note: String,
+}
+
+/// What a person asked for, and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RequestState {
+    /// Of its record.
+    pub seq: u64,
+    pub by: Actor,
+    pub at: Timestamp,
+    pub action: Action,
+    pub why: String,
+    #[schema(value_type = Option<String>)]
+    pub edits: Option<ProposalId>,
+    /// The proposal that it became.
+    #[schema(value_type = Option<String>)]
+    pub proposal: Option<ProposalId>,
+    /// Why it became none.
+    pub refused: Option<String>,
+}
+
+impl RequestState {
+    pub fn is_open(&self) -> bool {
+        self.proposal.is_none() && self.refused.is_none()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -130,8 +180,10 @@ pub enum ProposalStage {
     /// The verdict was sufficient: may be executed once.
     Approved,
     Rejected,
-    /// Drifted or expired.
+    /// Drifted, expired, or another took its place.
     Voided,
+    /// A person took it off the table.
+    Withdrawn,
     Executing,
     Executed,
     /// Executed, and its recovery check has ended.
@@ -146,6 +198,7 @@ impl ProposalStage {
             Self::Approved => "approved",
             Self::Rejected => "rejected",
             Self::Voided => "voided",
+            Self::Withdrawn => "withdrawn",
             Self::Executing => "executing",
             Self::Executed => "executed",
             Self::Checked => "checked",
@@ -159,6 +212,8 @@ pub struct DecisionMade {
     pub at: Timestamp,
     pub approve: bool,
     pub reason: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }
 
 /// A claim on the investigation.
@@ -186,6 +241,8 @@ pub struct Incident {
     pub claim: Option<Claim>,
     pub report: Option<Report>,
     pub proposals: Vec<ProposalState>,
+    /// What people asked for.
+    pub requests: Vec<RequestState>,
     /// Why a person is asked, where one is.
     pub person_needed: Option<String>,
     /// Set where there is nothing more that DataPulse could propose.
@@ -277,20 +334,6 @@ impl Incident {
     }
 }
 
-/// The tier's quorum is part of the proposal, so that the seal covers it.
-pub(crate) fn quorum_met(state: &ProposalState) -> bool {
-    let mut people: Vec<&str> = Vec::new();
-    for decision in &state.decisions {
-        if let Actor::Person { subject, .. } = &decision.actor
-            && decision.approve
-            && !people.contains(&subject.as_str())
-        {
-            people.push(subject);
-        }
-    }
-    people.len() >= state.proposal.quorum.max(1) as usize
-}
-
 /// Which agent may write which event; people may write those that are a person's.
 pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
     let agent = match actor {
@@ -322,7 +365,12 @@ pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
         Event::Proposed { .. } | Event::NothingToPropose { .. } => {
             matches!(agent, Some(Agent::Resolver | Agent::Executor))
         }
-        Event::Decided { .. } | Event::FeedbackGiven { .. } => actor.is_person(),
+        Event::Decided { .. }
+        | Event::ActionRequested { .. }
+        | Event::Withdrawn { .. }
+        | Event::BreakGlassReviewed { .. }
+        | Event::FeedbackGiven { .. } => actor.is_person(),
+        Event::RequestRefused { .. } => agent == Some(Agent::Resolver),
         Event::VerdictReached { .. }
         | Event::ApprovalVoided { .. }
         | Event::ExecutionStarted { .. }
@@ -330,10 +378,6 @@ pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
         | Event::RecoveryChecked { .. } => agent == Some(Agent::Executor),
         Event::PersonNeeded { .. } => agent.is_some(),
         Event::NoticeSent { .. } => agent == Some(Agent::Notifier),
+        Event::System { .. } => false,
     }
-}
-
-/// For messages: how risky a proposal is.
-pub(crate) fn tier_name(tier: RiskTier) -> &'static str {
-    tier.name()
 }

@@ -8,6 +8,8 @@ pub enum Topic {
     Incident,
     Report,
     ApprovalWanted,
+    /// Somebody decided alone.
+    BreakGlass,
     Outcome,
     PersonNeeded,
 }

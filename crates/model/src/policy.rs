@@ -1,11 +1,25 @@
-//! The policy: who must agree to what. Read from a file; its version is its digest.
+//! The policy: who must agree to what, and when nothing may be done. Read from a file; its version
+//! is its digest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::action::ActionKind;
 use crate::digest::Digest;
+use crate::time::Timestamp;
+
+pub mod example;
+mod freeze;
+
+pub use freeze::{Freeze, Weekday};
+
+/// Freeze windows that one policy may hold.
+pub const MAX_FREEZES: usize = 200;
+/// The longest that an approval may be waited for: a week, in seconds.
+pub const MAX_EXPIRY_S: u64 = 7 * 24 * 60 * 60;
+/// The largest quorum: more people than this are not found at night.
+pub const MAX_QUORUM: u32 = 5;
 
 #[derive(
     Debug,
@@ -28,6 +42,8 @@ pub enum RiskTier {
 }
 
 impl RiskTier {
+    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Low => "low",
@@ -37,71 +53,188 @@ impl RiskTier {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// How many people must agree, by tier.
-    #[serde(default = "one_each")]
+    /// How many people must agree, by tier: 1 to 5. One that is not named keeps its default:
+    /// low 1, medium 1, high 2.
+    #[schema(value_type = BTreeMap<String, u32>)]
     pub quorum: BTreeMap<RiskTier, u32>,
-    /// The tier of each kind of action; one that is not named is high.
-    #[serde(default = "usual_tiers")]
+    /// The tier of each kind of action; one that is not named keeps its default.
+    #[schema(value_type = BTreeMap<String, RiskTier>)]
     pub tier: BTreeMap<ActionKind, RiskTier>,
     /// How long an approval may be waited for, in seconds.
-    #[serde(default = "half_an_hour")]
     pub approval_expires_s: u64,
+    /// Tiers in which the yes of whoever asked for the action, or edited it, doesn't count.
+    #[schema(value_type = Vec<RiskTier>)]
+    pub not_the_requester: BTreeSet<RiskTier>,
+    /// Tiers in which one of those who agree must be on call for the target, as
+    /// `lookup-services` says.
+    #[schema(value_type = Vec<RiskTier>)]
+    pub on_call: BTreeSet<RiskTier>,
+    /// Whether people of the role `break_glass` may decide alone, with a reason, an alarm and a
+    /// review afterwards.
+    pub break_glass: bool,
+    /// When nothing is executed.
+    pub freeze: Vec<Freeze>,
 }
 
-fn one_each() -> BTreeMap<RiskTier, u32> {
-    [RiskTier::Low, RiskTier::Medium, RiskTier::High]
-        .into_iter()
-        .map(|tier| (tier, 1))
-        .collect()
+/// What a proposal takes from the policy: sealed with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    pub risk: RiskTier,
+    pub quorum: u32,
+    pub policy_version: String,
+    pub expires: Timestamp,
+    pub not_the_requester: bool,
+    pub on_call: Option<Vec<String>>,
 }
 
-fn usual_tiers() -> BTreeMap<ActionKind, RiskTier> {
+/// Quorum by tier where the file says nothing.
+fn usual_quorum(tier: RiskTier) -> u32 {
+    match tier {
+        RiskTier::Low | RiskTier::Medium => 1,
+        RiskTier::High => 2,
+    }
+}
+
+/// What is undone in a minute and touches one service is low; what can make matters worse is
+/// medium; what moves traffic between places is high.
+fn usual_tier(kind: ActionKind) -> RiskTier {
     use ActionKind::*;
-    [
-        (CacheClear, RiskTier::Low),
-        (Scale, RiskTier::Low),
-        (FlagOff, RiskTier::Low),
-        (FlagOn, RiskTier::Medium),
-        (Restart, RiskTier::Medium),
-        (Rollback, RiskTier::Medium),
-        (ConfigChange, RiskTier::Medium),
-        (RateLimit, RiskTier::Medium),
-        (TrafficShift, RiskTier::High),
-    ]
-    .into_iter()
-    .collect()
+    match kind {
+        CacheClear | Scale | FlagOff => RiskTier::Low,
+        FlagOn | Restart | Rollback | ConfigChange | RateLimit => RiskTier::Medium,
+        TrafficShift => RiskTier::High,
+    }
 }
 
-fn half_an_hour() -> u64 {
-    30 * 60
-}
+const HALF_AN_HOUR_S: u64 = 30 * 60;
 
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            quorum: one_each(),
-            tier: usual_tiers(),
-            approval_expires_s: half_an_hour(),
+            quorum: RiskTier::ALL
+                .into_iter()
+                .map(|tier| (tier, usual_quorum(tier)))
+                .collect(),
+            tier: ActionKind::ALL
+                .into_iter()
+                .map(|kind| (kind, usual_tier(kind)))
+                .collect(),
+            approval_expires_s: HALF_AN_HOUR_S,
+            not_the_requester: [RiskTier::Medium, RiskTier::High].into(),
+            on_call: BTreeSet::new(),
+            break_glass: true,
+            freeze: Vec::new(),
         }
     }
 }
 
 impl Policy {
     pub fn tier_of(&self, kind: ActionKind) -> RiskTier {
-        self.tier.get(&kind).copied().unwrap_or(RiskTier::High)
+        let named = self.tier.get(&kind).copied();
+        named.unwrap_or_else(|| usual_tier(kind))
     }
 
     /// At least one, whatever the file says: nothing runs without a person.
     pub fn quorum_of(&self, tier: RiskTier) -> u32 {
-        self.quorum.get(&tier).copied().unwrap_or(1).max(1)
+        let named = self.quorum.get(&tier).copied();
+        named.unwrap_or_else(|| usual_quorum(tier)).max(1)
+    }
+
+    /// What the policy asks for an action now. `on_call`: who is on call for its target, where
+    /// that is known.
+    pub fn terms(&self, kind: ActionKind, on_call: Option<&str>, now: Timestamp) -> Terms {
+        let risk = self.tier_of(kind);
+        let people = || {
+            let named = on_call.unwrap_or_default().split([',', ';']);
+            named
+                .map(|name| name.trim().to_owned())
+                .filter(|name| !name.is_empty())
+                .collect()
+        };
+        Terms {
+            risk,
+            quorum: self.quorum_of(risk),
+            policy_version: self.version(),
+            expires: now.plus_ms(self.approval_expires_s as i64 * 1000),
+            not_the_requester: self.not_the_requester.contains(&risk),
+            on_call: self.on_call.contains(&risk).then(people),
+        }
+    }
+
+    /// The freeze that holds an action of this kind on this target back, if any.
+    pub fn frozen(&self, kind: ActionKind, target: &str, now: Timestamp) -> Option<&Freeze> {
+        self.freeze
+            .iter()
+            .find(|freeze| freeze.covers(kind, target) && freeze.is_on(now))
+    }
+
+    /// What is wrong with it, as text that names the place.
+    pub fn check(&self) -> Result<(), String> {
+        for (tier, quorum) in &self.quorum {
+            if *quorum == 0 || *quorum > MAX_QUORUM {
+                let tier = tier.name();
+                return Err(format!(
+                    "quorum.{tier}: expected 1 to {MAX_QUORUM} people, got {quorum}"
+                ));
+            }
+        }
+        if self.approval_expires_s == 0 || self.approval_expires_s > MAX_EXPIRY_S {
+            let given = self.approval_expires_s;
+            return Err(format!(
+                "approval_expires_s: expected 1 to {MAX_EXPIRY_S} s, got {given}"
+            ));
+        }
+        if self.freeze.len() > MAX_FREEZES {
+            let given = self.freeze.len();
+            return Err(format!(
+                "freeze: at most {MAX_FREEZES} windows, got {given}"
+            ));
+        }
+        for (index, freeze) in self.freeze.iter().enumerate() {
+            freeze
+                .check()
+                .map_err(|fault| format!("freeze[{index}]: {fault}"))?;
+        }
+        Ok(())
     }
 
     /// The digest of the policy's content, shortened.
     pub fn version(&self) -> String {
         let bytes = serde_json::to_vec(self).unwrap_or_default();
         format!("policy-{}", Digest::of(&bytes).short(12))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_names_one_tier_keeps_the_others() {
+        let policy: Policy =
+            serde_json::from_str(r#"{"quorum": {"low": 2}, "tier": {"scale": "high"}}"#)
+                .expect("is a policy");
+        assert_eq!(policy.quorum_of(RiskTier::Low), 2);
+        assert_eq!(policy.quorum_of(RiskTier::High), 2);
+        assert_eq!(policy.tier_of(ActionKind::Scale), RiskTier::High);
+        assert_eq!(policy.tier_of(ActionKind::Rollback), RiskTier::Medium);
+        assert_eq!(policy.check(), Ok(()));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let unknown = serde_json::from_str::<Policy>(r#"{"quorums": {}}"#);
+        assert!(unknown.is_err_and(|error| error.to_string().contains("quorums")));
+        let none = Policy {
+            quorum: [(RiskTier::High, 0)].into(),
+            ..Policy::default()
+        };
+        assert_eq!(
+            none.check(),
+            Err("quorum.high: expected 1 to 5 people, got 0".to_owned())
+        );
     }
 }

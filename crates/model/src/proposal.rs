@@ -8,7 +8,7 @@ use crate::action::{Action, TargetState, sorted};
 use crate::digest::Digest;
 use crate::evidence::EvidenceId;
 use crate::identity::IncidentId;
-use crate::policy::RiskTier;
+use crate::policy::{RiskTier, Terms};
 use crate::time::Timestamp;
 
 /// `P1`, `P2`, …: numbered within the incident, never used twice.
@@ -39,6 +39,37 @@ pub struct Proposal {
     pub policy_version: String,
     pub quorum: u32,
     pub expires: Timestamp,
+    /// The people who asked for it or edited it; none: Resolver's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requesters: Vec<Requester>,
+    /// Whether a requester's yes counts for nothing, by the policy's tier.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_the_requester: bool,
+    /// Where the policy asks that one of those who agree is on call: who is, for the target, by
+    /// `lookup-services` as it was then. Empty: nobody is known, so nobody can agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_call: Option<Vec<String>>,
+    /// The `seq` of the request that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<u64>,
+    /// The proposal that it takes the place of, and what is different now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Replaced>,
+}
+
+/// A person who asked for a proposal, or edited it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Requester {
+    pub subject: String,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Replaced {
+    #[schema(value_type = String)]
+    pub proposal: ProposalId,
+    /// What differs from it, in words.
+    pub changed: String,
 }
 
 /// The query that tells whether it helped: the one that raised the alarm.
@@ -55,10 +86,22 @@ pub struct Check {
 pub type Seal = Digest;
 
 impl Proposal {
+    /// The same under what the policy asks for now.
+    pub fn on(mut self, terms: Terms) -> Self {
+        self.risk = terms.risk;
+        self.quorum = terms.quorum;
+        self.policy_version = terms.policy_version;
+        self.expires = terms.expires;
+        self.not_the_requester = terms.not_the_requester;
+        self.on_call = terms.on_call;
+        self
+    }
+
     /// The digest of incident, proposal, action, parameters, target, observed state, evidence,
-    /// policy version, quorum and expiry. Any difference in one of them is another seal.
+    /// policy version, quorum, expiry, and of who asked for it and must be among those who agree.
+    /// Any difference in one of them is another seal.
     pub fn seal(&self, incident: &IncidentId) -> Seal {
-        let sealed = serde_json::json!({
+        let mut sealed = serde_json::json!({
             "incident": incident,
             "proposal": self.id,
             "action": self.action,
@@ -70,6 +113,16 @@ impl Proposal {
             "quorum": self.quorum,
             "expires": self.expires,
         });
+        // Left out where they say nothing, so that older journals keep their seals.
+        if !self.requesters.is_empty() {
+            sealed["requesters"] = serde_json::json!(self.requesters);
+        }
+        if self.not_the_requester {
+            sealed["not_the_requester"] = true.into();
+        }
+        if let Some(people) = &self.on_call {
+            sealed["on_call"] = serde_json::json!(people);
+        }
         Digest::of(sorted(&sealed).to_string().as_bytes())
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::TargetState;
+use crate::action::{Action, TargetState};
 use crate::actor::Actor;
 use crate::digest::Digest;
 use crate::evidence::Evidence;
@@ -12,6 +12,7 @@ use crate::notice::Topic;
 use crate::proposal::{Proposal, ProposalId, Seal};
 use crate::report::{Cause, Report};
 use crate::severity::Severity;
+use crate::system::Act;
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -88,6 +89,38 @@ pub enum Event {
         seal: Seal,
         approve: bool,
         reason: String,
+        /// Alone, past quorum, requester and freeze, by a person whose role allows it: seal, drift,
+        /// once only and journal hold as ever, all are told, and somebody else reviews it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        break_glass: bool,
+    },
+    /// A person asks for an action, or for a changed one; Resolver looks at the target and offers
+    /// it, or says why not.
+    ActionRequested {
+        action: Action,
+        why: String,
+        /// The proposal that it is an edit of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        edits: Option<ProposalId>,
+    },
+    RequestRefused {
+        /// The `seq` of the request.
+        request: u64,
+        reason: String,
+    },
+    /// A person takes an offer off the table before it is executed.
+    Withdrawn {
+        #[schema(value_type = String)]
+        proposal: ProposalId,
+        reason: String,
+    },
+    /// Somebody else's word on a break-glass, afterwards.
+    BreakGlassReviewed {
+        #[schema(value_type = String)]
+        proposal: ProposalId,
+        justified: bool,
+        note: String,
     },
     /// Whether the decisions suffice under the policy.
     VerdictReached {
@@ -158,6 +191,10 @@ pub enum Event {
         about: u64,
         key: String,
     },
+    /// In the system chain only: see [`crate::system`].
+    System {
+        act: Act,
+    },
 }
 
 impl Event {
@@ -175,6 +212,10 @@ impl Event {
             Self::Proposed { .. } => "proposed",
             Self::NothingToPropose { .. } => "nothing_to_propose",
             Self::Decided { .. } => "decided",
+            Self::ActionRequested { .. } => "action_requested",
+            Self::RequestRefused { .. } => "request_refused",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::BreakGlassReviewed { .. } => "break_glass_reviewed",
             Self::VerdictReached { .. } => "verdict_reached",
             Self::ApprovalVoided { .. } => "approval_voided",
             Self::ExecutionStarted { .. } => "execution_started",
@@ -187,6 +228,7 @@ impl Event {
             Self::PersonNeeded { .. } => "person_needed",
             Self::FeedbackGiven { .. } => "feedback_given",
             Self::NoticeSent { .. } => "notice_sent",
+            Self::System { act } => act.name(),
         }
     }
 }

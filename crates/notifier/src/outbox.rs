@@ -59,18 +59,6 @@ fn told(incident: &Incident, record: &Record) -> Option<(Topic, String, Value)> 
                 json!({ "known": report.known, "confidence": confidence, "ask": report.ask });
             (Topic::Report, report.conclusion.clone(), details)
         }
-        Event::Proposed { proposal, seal } => {
-            let action = &proposal.action;
-            let says = format!(
-                "approval wanted: {} {} ({} risk)",
-                action.kind.name(),
-                action.target,
-                proposal.risk.name()
-            );
-            let details = json!({ "proposal": proposal.id, "seal": seal, "action": action,
-                "expires": proposal.expires, "why": proposal.why });
-            (Topic::ApprovalWanted, says, details)
-        }
         Event::ExecutionFinished {
             proposal,
             result,
@@ -112,6 +100,51 @@ fn told(incident: &Incident, record: &Record) -> Option<(Topic, String, Value)> 
             reason.clone(),
             json!({ "service.name": service }),
         ),
+        _ => return of_approval(incident, record),
+    })
+}
+
+/// What is offered, asked for, taken back, and decided alone.
+fn of_approval(incident: &Incident, record: &Record) -> Option<(Topic, String, Value)> {
+    let service = &incident.service;
+    Some(match &record.event {
+        Event::Proposed { proposal, seal } => {
+            let action = &proposal.action;
+            let says = format!(
+                "approval wanted: {} {} ({} risk)",
+                action.kind.name(),
+                action.target,
+                proposal.risk.name()
+            );
+            let details = json!({ "proposal": proposal.id, "seal": seal, "action": action,
+                "expires": proposal.expires, "why": proposal.why });
+            (Topic::ApprovalWanted, says, details)
+        }
+        Event::Decided {
+            proposal,
+            reason,
+            break_glass: true,
+            ..
+        } => {
+            let who = record.actor.label();
+            let says = format!(
+                "{who} broke the glass for {proposal}: {reason}; somebody else must review it"
+            );
+            (
+                Topic::BreakGlass,
+                says,
+                json!({ "proposal": proposal, "by": who }),
+            )
+        }
+        Event::RequestRefused { reason, .. } => {
+            let says = format!("what was asked for can't be offered: {reason}");
+            (Topic::Outcome, says, json!({ "service.name": service }))
+        }
+        Event::Withdrawn { proposal, reason } => {
+            let who = record.actor.label();
+            let says = format!("{proposal} was withdrawn by {who}: {reason}");
+            (Topic::Outcome, says, json!({ "proposal": proposal }))
+        }
         _ => return None,
     })
 }

@@ -6,6 +6,7 @@
 //!
 //! Read first: [`offer`] (pure: which actions, in which order), [`parameters`], then [`stage`].
 
+pub mod asked;
 pub mod fusion;
 pub mod library;
 pub mod offer;

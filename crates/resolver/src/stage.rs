@@ -17,6 +17,8 @@ use crate::fusion::fuse;
 use crate::offer::{Candidate, MAX_OFFERED, candidates, search_text};
 use crate::parameters::fill;
 
+mod requests;
+
 /// The tool that finds runbooks by their words.
 const BY_WORDS: &str = "search_runbooks_by_words";
 /// Runbooks of one search by meaning: as many as the tools give.
@@ -137,15 +139,13 @@ impl Resolver {
         let Some(filled) = fill(candidate.kind, &candidate.target, &observed.state, &hint) else {
             return Ok(false);
         };
-        let policy = self.casework.policy();
-        let risk = policy.tier_of(candidate.kind);
-        let expires_ms = policy.approval_expires_s as i64 * 1000;
+        let terms = self.casework.terms(&filled.action).await?;
         let hypothesis = &candidate.hypothesis;
         let proposal = Proposal {
             id: String::new(),
             action: filled.action,
             why: format!("{} {}", hypothesis.says, candidate.action.when),
-            risk,
+            risk: terms.risk,
             risk_note: candidate.action.risk_note.clone(),
             eta_s: candidate.action.eta_s,
             undo: filled.undo,
@@ -154,9 +154,14 @@ impl Resolver {
             hypothesis: Some(hypothesis.id.clone()),
             evidence: hypothesis.supports.clone(),
             observed: observed.clone(),
-            policy_version: policy.version(),
-            quorum: policy.quorum_of(risk),
-            expires: self.casework.clock().now().plus_ms(expires_ms),
+            policy_version: terms.policy_version.clone(),
+            quorum: terms.quorum,
+            expires: terms.expires,
+            requesters: Vec::new(),
+            not_the_requester: terms.not_the_requester,
+            on_call: terms.on_call,
+            request: None,
+            replaces: None,
         };
         let offer = |incident: &Incident| {
             let known = incident.proposals.iter().any(|state| {
@@ -226,9 +231,16 @@ impl Stage for Resolver {
     }
 
     async fn look(&self, incident: Incident) -> Result<(), Error> {
-        let waits = incident.status == Status::Explained
-            && incident.nothing_to_propose.is_none()
-            && incident.proposals.is_empty();
+        // What people asked for comes beside Resolver's own offers, not in their place.
+        let only_asked = incident
+            .proposals
+            .iter()
+            .all(|state| state.proposal.request.is_some());
+        let waits = matches!(
+            incident.status,
+            Status::Explained | Status::AwaitingApproval
+        ) && incident.nothing_to_propose.is_none()
+            && only_asked;
         // After a reopening, what was offered before is void: offer anew.
         let offered_before_reopening = incident.status == Status::Explained
             && incident.reopened > 0
@@ -237,6 +249,9 @@ impl Stage for Resolver {
                 state.proposal.observed.observed_at < incident_opened_again(&incident)
             });
         let anew = incident.nothing_to_propose.is_none() && looked_again(&incident);
+        if !incident.status.is_over() && self.answer_request(&incident).await? {
+            return Ok(());
+        }
         match &incident.report {
             Some(report) if waits || offered_before_reopening || anew => {
                 self.propose(&incident, report).await

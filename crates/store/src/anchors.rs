@@ -184,7 +184,7 @@ impl Anchors {
         let fault = if stored.is_empty() {
             None
         } else {
-            chain::verify(&incident, stored).err()
+            chain::check(&incident, stored).err()
         };
         IncidentCheck {
             records: stored.len() as u64,

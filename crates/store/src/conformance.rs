@@ -22,6 +22,7 @@ where
     knowledge::runbooks_are_replaced_by_id(&fresh().await).await;
     knowledge::runbooks_are_found_by_meaning(&fresh().await).await;
     knowledge::tokens_are_found_by_hash_and_revoked_once(&fresh().await).await;
+    knowledge::people_are_known_as_they_were_last(&fresh().await).await;
     telemetry::an_id_is_never_doubled(&fresh().await).await;
     telemetry::what_is_deleted_is_gone(&fresh().await).await;
     telemetry::items_are_refused_one_by_one(&fresh().await).await;

@@ -8,6 +8,8 @@ pub const RUNBOOKS: &str = "runbooks-knowledge";
 pub const SERVICES: &str = "lookup-services";
 /// Hashed tokens, where they lie in an index: nobody's to read by queries.
 pub const TOKENS: &str = "datapulse-tokens";
+/// People who were here, and what they may do.
+pub const PEOPLE: &str = "datapulse-people";
 
 /// Lookup indices: what `LOOKUP JOIN` may name.
 pub const LOOKUP_PREFIX: &str = "lookup-";
@@ -43,7 +45,7 @@ pub fn check_writable(index: &str) -> Result<(), Refusal> {
 
 /// The journal, its projection, runbooks and tokens.
 pub fn is_ours(index: &str) -> bool {
-    matches!(index, INCIDENTS | RUNBOOKS | TOKENS) || index.starts_with(JOURNAL_PREFIX)
+    matches!(index, INCIDENTS | RUNBOOKS | TOKENS | PEOPLE) || index.starts_with(JOURNAL_PREFIX)
 }
 
 /// Elasticsearch's rules for an index name.

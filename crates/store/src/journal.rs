@@ -16,14 +16,24 @@ const DEFAULT_PAGE: usize = 50;
 
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Creates record `(incident, seq)`, durable when this returns, and replaces the projection.
+    /// Creates record `(incident, seq)`, durable when this returns, and replaces the projection,
+    /// where there is one: the system chain has none.
     /// [`Error::Conflict`] where that record exists: read again and decide anew.
-    async fn append(&self, record: &StoredRecord, shown: &Projection) -> Result<(), Error>;
+    async fn append(&self, record: &StoredRecord, shown: Option<&Projection>) -> Result<(), Error>;
 
     /// All records of one incident by seq; empty where there are none.
-    async fn records(&self, incident: &IncidentId) -> Result<Vec<StoredRecord>, Error>;
+    async fn records(&self, incident: &IncidentId) -> Result<Vec<StoredRecord>, Error> {
+        self.records_after(incident, 0).await
+    }
 
-    /// Every incident that the journal holds, by id.
+    /// Those with a seq over `after`.
+    async fn records_after(
+        &self,
+        incident: &IncidentId,
+        after: u64,
+    ) -> Result<Vec<StoredRecord>, Error>;
+
+    /// Every incident that the journal holds, and the system chains, by id.
     async fn incidents(&self) -> Result<Vec<IncidentId>, Error>;
 
     /// The projection: a page of summaries, newest first unless sorted otherwise.

@@ -38,6 +38,30 @@ pub trait Knowledge: Send + Sync {
 
     /// [`Error::NotFound`] where there is no such id.
     async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<(), Error>;
+
+    /// Adds or replaces.
+    async fn put_person(&self, person: &SavedPerson) -> Result<(), Error>;
+
+    async fn person(&self, subject: &str) -> Result<Option<SavedPerson>, Error>;
+
+    /// All people who were here, by subject.
+    async fn people(&self) -> Result<Vec<SavedPerson>, Error>;
+}
+
+/// A person as the identity provider, their token or their login last described them: what a
+/// decision of theirs is held against when the verdict is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedPerson {
+    pub subject: String,
+    pub name: String,
+    pub role: Role,
+    /// At most the role's.
+    pub scopes: Vec<Scope>,
+    /// How they came in last: `local`, `token`, `session`, `oidc`.
+    pub source: String,
+    pub seen_at: Timestamp,
+    /// Since then they may do nothing.
+    pub disabled_at: Option<Timestamp>,
 }
 
 /// A token as it is kept: never its secret.

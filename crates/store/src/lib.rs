@@ -27,6 +27,6 @@ pub use elastic::Elastic;
 pub use embedded::{Compaction, Embedded, Health, Options, Snapshot};
 pub use error::Error;
 pub use journal::{Journal, SummaryFilter, SummaryPage};
-pub use knowledge::{Knowledge, SavedToken};
+pub use knowledge::{Knowledge, SavedPerson, SavedToken};
 pub use telemetry::{Document, Feature, ItemResult, Operation, Telemetry};
 pub use verify::{IncidentCheck, Verification};

@@ -83,7 +83,8 @@ export interface paths {
         /** Its proposals */
         get: operations["get_incidents__id__proposals"];
         put?: never;
-        post?: never;
+        /** Ask for an action, or for a changed one */
+        post: operations["post_incidents__id__proposals"];
         delete?: never;
         options?: never;
         head?: never;
@@ -101,6 +102,176 @@ export interface paths {
         put?: never;
         /** Decide on a sealed proposal */
         post: operations["post_incidents__id__proposals__pid__decisions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/incidents/{id}/proposals/{pid}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an offer off the table */
+        post: operations["post_incidents__id__proposals__pid__withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/incidents/{id}/proposals/{pid}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Review somebody else's break-glass */
+        post: operations["post_incidents__id__proposals__pid__review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/automation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether executions are stopped */
+        get: operations["get_automation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/automation/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop every execution until a responder lifts it */
+        post: operations["post_automation_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/automation/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lift the stop */
+        post: operations["post_automation_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/audit/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done outside of incidents, by month */
+        get: operations["get_audit_system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People who were here, and what they may do */
+        get: operations["get_people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/people/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a person do nothing any more */
+        post: operations["post_people_disable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/people/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a disabled person back */
+        post: operations["post_people_enable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The policy in force */
+        get: operations["get_policy"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1353,6 +1524,55 @@ export interface components {
             owner?: string | null;
             note?: string | null;
         };
+        /** @description What was done. */
+        Act: {
+            follows?: components["schemas"]["IncidentId"] | null;
+            digest: components["schemas"]["Digest"];
+            stopped?: components["schemas"]["Stopped"] | null;
+            policy_version?: string | null;
+            /** @enum {string} */
+            kind: "month_began";
+        } | {
+            reason: string;
+            /** @enum {string} */
+            kind: "automation_stopped";
+        } | {
+            reason: string;
+            /** @enum {string} */
+            kind: "automation_resumed";
+        } | {
+            version: string;
+            policy: components["schemas"]["Policy"];
+            /** @enum {string} */
+            kind: "policy_in_force";
+        } | {
+            token: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            person: boolean;
+            expires?: components["schemas"]["Timestamp"] | null;
+            /** @enum {string} */
+            kind: "token_issued";
+        } | {
+            token: string;
+            /** @enum {string} */
+            kind: "token_revoked";
+        } | {
+            subject: string;
+            via: string;
+            /** @enum {string} */
+            kind: "logged_in";
+        } | {
+            subject: string;
+            reason: string;
+            /** @enum {string} */
+            kind: "person_disabled";
+        } | {
+            subject: string;
+            reason: string;
+            /** @enum {string} */
+            kind: "person_enabled";
+        };
         Action: {
             kind: components["schemas"]["ActionKind"];
             /** @description A service that was observed in telemetry. */
@@ -1364,6 +1584,19 @@ export interface components {
         };
         /** @enum {string} */
         ActionKind: "rollback" | "scale" | "restart" | "config_change" | "flag_off" | "flag_on" | "cache_clear" | "traffic_shift" | "rate_limit";
+        /** @description An action that somebody asks for. */
+        ActionRequest: {
+            kind: components["schemas"]["ActionKind"];
+            /** @description A service, by its name. */
+            target: string;
+            /** @description As the kind takes them; none: what follows from the target's state. */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            why: string;
+            /** @description The proposal that this is an edit of: it is voided where this is offered. */
+            edits?: string | null;
+        };
         /** @description Who wrote a record: one of our agents, or a person whom the gateway verified. */
         Actor: {
             agent: components["schemas"]["Agent"];
@@ -1445,6 +1678,13 @@ export interface components {
             was?: number | null;
             /** @description Wilson's interval of that share at 95 % (Wilson, 1927). */
             interval?: number[] | null;
+        };
+        /** @description A decision past the quorum. */
+        BreakGlass: {
+            by: components["schemas"]["Actor"];
+            at: components["schemas"]["Timestamp"];
+            reason: string;
+            review?: components["schemas"]["Review"] | null;
         };
         /** @description What a hypothesis names as the cause. */
         Cause: {
@@ -1528,12 +1768,15 @@ export interface components {
             at: components["schemas"]["Timestamp"];
             approve: boolean;
             reason: string;
+            break_glass?: boolean;
         };
         /** @description A yes or no to what was read: the seal says what that was. */
         DecisionRequest: {
             seal: components["schemas"]["Digest"];
             approve: boolean;
             reason?: string;
+            /** @description Decide alone, past quorum and freeze: for the role `break_glass`, with a reason. */
+            break_glass?: boolean;
         };
         /** @description What is needed to declare an incident. */
         Declaration: {
@@ -1601,8 +1844,40 @@ export interface components {
             seal: components["schemas"]["Digest"];
             approve: boolean;
             reason: string;
+            /**
+             * @description Alone, past quorum, requester and freeze, by a person whose role allows it: seal, drift,
+             *     once only and journal hold as ever, all are told, and somebody else reviews it.
+             */
+            break_glass?: boolean;
             /** @enum {string} */
             kind: "decided";
+        } | {
+            action: components["schemas"]["Action"];
+            why: string;
+            /** @description The proposal that it is an edit of. */
+            edits?: string | null;
+            /** @enum {string} */
+            kind: "action_requested";
+        } | {
+            /**
+             * Format: int64
+             * @description The `seq` of the request.
+             */
+            request: number;
+            reason: string;
+            /** @enum {string} */
+            kind: "request_refused";
+        } | {
+            proposal: string;
+            reason: string;
+            /** @enum {string} */
+            kind: "withdrawn";
+        } | {
+            proposal: string;
+            justified: boolean;
+            note: string;
+            /** @enum {string} */
+            kind: "break_glass_reviewed";
         } | {
             proposal: string;
             seal: components["schemas"]["Digest"];
@@ -1676,6 +1951,10 @@ export interface components {
             key: string;
             /** @enum {string} */
             kind: "notice_sent";
+        } | {
+            act: components["schemas"]["Act"];
+            /** @enum {string} */
+            kind: "system";
         };
         Evidence: {
             id: string;
@@ -1765,6 +2044,22 @@ export interface components {
             notes: string[];
             evidence: components["schemas"]["Evidence"];
         };
+        /**
+         * @description While it is on, decisions are taken and nothing is executed; only a break-glass goes through.
+         *
+         *     Either `from` and `to` are moments (RFC 3339), or `days` are named and they are times of the
+         *     day, `HH:MM`; a `to` that isn't after `from` lies on the next day.
+         */
+        Freeze: {
+            name: string;
+            from: string;
+            to: string;
+            days?: components["schemas"]["Weekday"][];
+            /** @description Empty: all targets. */
+            services?: string[];
+            /** @description Empty: all kinds of action. */
+            kinds?: components["schemas"]["ActionKind"][];
+        };
         /** @description Whether what is shown can be trusted to be current. */
         Health: {
             now: components["schemas"]["Timestamp"];
@@ -1814,6 +2109,8 @@ export interface components {
             claim?: components["schemas"]["Claim"] | null;
             report?: components["schemas"]["Report"] | null;
             proposals: components["schemas"]["ProposalState"][];
+            /** @description What people asked for. */
+            requests: components["schemas"]["RequestState"][];
             /** @description Why a person is asked, where one is. */
             person_needed?: string | null;
             /** @description Set where there is nothing more that DataPulse could propose. */
@@ -1918,6 +2215,93 @@ export interface components {
         };
         /** @enum {string} */
         ParameterType: "date" | "keyword" | "integer" | "double" | "boolean" | "identifier" | "identifiers" | "vector" | "duration" | "keywords";
+        PeopleList: {
+            items: components["schemas"]["PersonLine"][];
+        };
+        PersonChange: {
+            /** @description As `GET people` shows it. */
+            subject: string;
+            reason: string;
+        };
+        /** @description A person, as they came in last. */
+        PersonLine: {
+            subject: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            scopes: components["schemas"]["Scope"][];
+            source: string;
+            seen_at: components["schemas"]["Timestamp"];
+            disabled_at?: components["schemas"]["Timestamp"] | null;
+        };
+        Policy: {
+            /**
+             * @description How many people must agree, by tier: 1 to 5. One that is not named keeps its default:
+             *     low 1, medium 1, high 2.
+             * @default {
+             *       "low": 1,
+             *       "medium": 1,
+             *       "high": 2
+             *     }
+             */
+            quorum: {
+                [key: string]: number;
+            };
+            /**
+             * @description The tier of each kind of action; one that is not named keeps its default.
+             * @default {
+             *       "rollback": "medium",
+             *       "scale": "low",
+             *       "restart": "medium",
+             *       "config_change": "medium",
+             *       "flag_off": "low",
+             *       "flag_on": "medium",
+             *       "cache_clear": "low",
+             *       "traffic_shift": "high",
+             *       "rate_limit": "medium"
+             *     }
+             */
+            tier: {
+                [key: string]: components["schemas"]["RiskTier"];
+            };
+            /**
+             * Format: int64
+             * @description How long an approval may be waited for, in seconds.
+             * @default 1800
+             */
+            approval_expires_s: number;
+            /**
+             * @description Tiers in which the yes of whoever asked for the action, or edited it, doesn't count.
+             * @default [
+             *       "medium",
+             *       "high"
+             *     ]
+             */
+            not_the_requester: components["schemas"]["RiskTier"][];
+            /**
+             * @description Tiers in which one of those who agree must be on call for the target, as
+             *     `lookup-services` says.
+             * @default []
+             */
+            on_call: components["schemas"]["RiskTier"][];
+            /**
+             * @description Whether people of the role `break_glass` may decide alone, with a reason, an alarm and a
+             *     review afterwards.
+             * @default true
+             */
+            break_glass: boolean;
+            /**
+             * @description When nothing is executed.
+             * @default []
+             */
+            freeze: components["schemas"]["Freeze"][];
+        };
+        /** @description The policy with its version, as proposals name it. */
+        PolicyInForce: {
+            version: string;
+            policy: components["schemas"]["Policy"];
+            /** @description Names of the freezes that are on now. */
+            frozen: string[];
+        };
         Postmortem: {
             markdown: string;
         };
@@ -1958,12 +2342,29 @@ export interface components {
             /** Format: int32 */
             quorum: number;
             expires: components["schemas"]["Timestamp"];
+            /** @description The people who asked for it or edited it; none: Resolver's own. */
+            requesters?: components["schemas"]["Requester"][];
+            /** @description Whether a requester's yes counts for nothing, by the policy's tier. */
+            not_the_requester?: boolean;
+            /**
+             * @description Where the policy asks that one of those who agree is on call: who is, for the target, by
+             *     `lookup-services` as it was then. Empty: nobody is known, so nobody can agree.
+             */
+            on_call?: string[] | null;
+            /**
+             * Format: int64
+             * @description The `seq` of the request that it answers.
+             */
+            request?: number | null;
+            replaces?: components["schemas"]["Replaced"] | null;
         };
         ProposalList: {
-            items: components["schemas"]["ProposalState"][];
+            items: components["schemas"]["ProposalView"][];
+            /** @description What people asked for. */
+            requests: components["schemas"]["RequestState"][];
         };
         /** @enum {string} */
-        ProposalStage: "pending" | "approved" | "rejected" | "voided" | "executing" | "executed" | "checked";
+        ProposalStage: "pending" | "approved" | "rejected" | "voided" | "withdrawn" | "executing" | "executed" | "checked";
         /** @description A proposal and all that became of it. */
         ProposalState: {
             proposal: components["schemas"]["Proposal"];
@@ -1978,6 +2379,19 @@ export interface components {
             recovery?: components["schemas"]["Recovery"] | null;
             /** @description Why it was voided or rejected, or how it ended. */
             note?: string | null;
+            break_glass?: components["schemas"]["BreakGlass"] | null;
+        };
+        /** @description A proposal, with what an approver needs to know of it. */
+        ProposalView: components["schemas"]["ProposalState"] & {
+            /** @description What the seal covers, in plain lines. */
+            summary: string;
+            /** @description What it waits for. */
+            standing: components["schemas"]["Standing"];
+            /** @description Why whoever asks can't approve it; `null`: they can. */
+            you_cannot?: string | null;
+        };
+        Reason: {
+            reason: string;
         };
         Record: {
             incident: components["schemas"]["IncidentId"];
@@ -2019,6 +2433,11 @@ export interface components {
         Reopening: {
             reason: string;
         };
+        Replaced: {
+            proposal: string;
+            /** @description What differs from it, in words. */
+            changed: string;
+        };
         Report: {
             window: components["schemas"]["Window"];
             timeline: components["schemas"]["TimelineEntry"][];
@@ -2039,13 +2458,46 @@ export interface components {
             /** @description The time budget ran out before all questions were asked. */
             out_of_time: boolean;
         };
+        /** @description What a person asked for, and what became of it. */
+        RequestState: {
+            /**
+             * Format: int64
+             * @description Of its record.
+             */
+            seq: number;
+            by: components["schemas"]["Actor"];
+            at: components["schemas"]["Timestamp"];
+            action: components["schemas"]["Action"];
+            why: string;
+            edits?: string | null;
+            /** @description The proposal that it became. */
+            proposal?: string | null;
+            /** @description Why it became none. */
+            refused?: string | null;
+        };
+        /** @description A person who asked for a proposal, or edited it. */
+        Requester: {
+            subject: string;
+            name: string;
+        };
+        Review: {
+            by: components["schemas"]["Actor"];
+            at: components["schemas"]["Timestamp"];
+            justified: boolean;
+            note: string;
+        };
+        /** @description What somebody else says of a break-glass afterwards. */
+        ReviewRequest: {
+            justified: boolean;
+            note: string;
+        };
         /** @enum {string} */
         RiskTier: "low" | "medium" | "high";
         /**
          * @description A named set of scopes.
          * @enum {string}
          */
-        Role: "viewer" | "responder" | "admin" | "agent" | "shipper";
+        Role: "viewer" | "responder" | "break_glass" | "admin" | "agent" | "shipper";
         Runbook: {
             /** @description The file's stem, such as `database-connections-exhausted`. */
             id: string;
@@ -2079,7 +2531,7 @@ export interface components {
          * @description What a token or session lets its bearer do.
          * @enum {string}
          */
-        Scope: "incidents:read" | "incidents:write" | "actions:approve" | "tools:manage" | "telemetry:write" | "agent:report";
+        Scope: "incidents:read" | "incidents:write" | "actions:approve" | "actions:break_glass" | "tools:manage" | "telemetry:write" | "agent:report";
         SeriesPoint: {
             at: components["schemas"]["Timestamp"];
             /** Format: double */
@@ -2156,6 +2608,26 @@ export interface components {
             /** @description The most alike first. */
             items: components["schemas"]["Similar"][];
         };
+        /** @description What a proposal waits for. */
+        Standing: {
+            /**
+             * Format: int32
+             * @description People that the policy asks for.
+             */
+            needed: number;
+            /** @description Names of those whose yes counts. */
+            yes: string[];
+            /** @description Whose yes can't count, because they asked for it. */
+            excluded: string[];
+            /** @description One of these must be among those who agree; `None`: the policy doesn't ask for it. */
+            on_call?: string[] | null;
+            /** @description Enough have agreed. */
+            enough: boolean;
+            /** @description What else is missing, in words; empty: nothing. */
+            missing: string;
+            /** @description The freeze that holds it back, and until when. */
+            frozen?: string | null;
+        };
         StatsPage: {
             /**
              * Format: int64
@@ -2188,6 +2660,12 @@ export interface components {
          * @enum {string}
          */
         Status: "open" | "investigating" | "explained" | "awaiting_approval" | "approved" | "executing" | "verifying" | "mitigated" | "resolved" | "closed";
+        /** @description Who stopped all executions, when and why. */
+        Stopped: {
+            by: components["schemas"]["Actor"];
+            at: components["schemas"]["Timestamp"];
+            reason: string;
+        };
         /** @description What deviates: a service. */
         Subject: {
             "service.name": string;
@@ -2224,6 +2702,14 @@ export interface components {
             "feedback.cause"?: string | null;
             /** Format: int64 */
             last_seq: number;
+        };
+        /** @description The sum of the system chain. */
+        System: {
+            stopped?: components["schemas"]["Stopped"] | null;
+            policy_version?: string | null;
+            /** Format: int64 */
+            last_seq: number;
+            updated_at: components["schemas"]["Timestamp"];
         };
         /** @description A target as the runner last described it. */
         TargetState: {
@@ -2295,11 +2781,16 @@ export interface components {
             };
         };
         /** @enum {string} */
-        Topic: "incident" | "report" | "approval_wanted" | "outcome" | "person_needed";
+        Topic: "incident" | "report" | "approval_wanted" | "break_glass" | "outcome" | "person_needed";
+        /** @enum {string} */
+        Weekday: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
         /** @description `from` inclusive, `to` exclusive. */
         Window: {
             from: components["schemas"]["Timestamp"];
             to: components["schemas"]["Timestamp"];
+        };
+        Withdrawal: {
+            reason: string;
         };
         ElasticsearchError: {
             error: {
@@ -2532,6 +3023,41 @@ export interface operations {
             };
         };
     };
+    post_incidents__id__proposals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActionRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_incidents__id__proposals__pid__decisions: {
         parameters: {
             query?: never;
@@ -2555,6 +3081,331 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_incidents__id__proposals__pid__withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                pid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Withdrawal"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_incidents__id__proposals__pid__review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                pid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_automation_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_automation_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_audit_system: {
+        parameters: {
+            query?: {
+                /** @description `202611`; without it, the present month. */
+                month?: string | null;
+                offset?: number;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordPage"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleList"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_people_disable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonChange"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonLine"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_people_enable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonChange"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonLine"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyInForce"];
                 };
             };
             /** @description A problem document */

@@ -9,7 +9,7 @@ const STATUS = {
 } as const;
 const STAGE = {
   pending: 'warning', approved: 'primary', rejected: 'default', voided: 'default', executing: 'primary',
-  executed: 'primary', checked: 'success', expired: 'default', not_decided: 'default',
+  executed: 'primary', withdrawn: 'default', checked: 'success', expired: 'default', not_decided: 'default',
 } as const;
 const RISK = { low: 'success', medium: 'warning', high: 'danger' } as const;
 const OUTCOME: Record<string, 'success' | 'warning' | 'danger' | 'default'> = {

@@ -57,9 +57,14 @@ fn of_proposal(event: &Event) -> String {
             proposal,
             approve,
             reason,
+            break_glass,
             ..
         } => {
-            let verb = if *approve { "approved" } else { "rejected" };
+            let verb = match (approve, break_glass) {
+                (true, true) => "approved alone, by break-glass",
+                (true, false) => "approved",
+                (false, _) => "rejected",
+            };
             with(&format!("{proposal} {verb}"), reason)
         }
         Event::VerdictReached {
@@ -99,6 +104,35 @@ fn of_proposal(event: &Event) -> String {
             };
             with(&format!("{proposal} {seen}"), says)
         }
+        other => asked(other),
+    }
+}
+
+/// What people ask for, take back, and say afterwards.
+fn asked(event: &Event) -> String {
+    match event {
+        Event::ActionRequested { action, why, .. } => {
+            let kind = action.kind.name().replace('_', " ");
+            with(&format!("asked for: {kind} {}", action.target), why)
+        }
+        Event::RequestRefused { reason, .. } => {
+            format!("what was asked for can't be offered: {reason}")
+        }
+        Event::Withdrawn { proposal, reason } => {
+            with(&format!("{proposal} was taken off the table"), reason)
+        }
+        Event::BreakGlassReviewed {
+            proposal,
+            justified,
+            note,
+        } => {
+            let word = if *justified {
+                "justified"
+            } else {
+                "not justified"
+            };
+            with(&format!("the break-glass for {proposal} was {word}"), note)
+        }
         other => other.name().replace('_', " "),
     }
 }
@@ -108,6 +142,7 @@ fn topic_in_words(topic: Topic) -> &'static str {
         Topic::Incident => "the incident",
         Topic::Report => "the report",
         Topic::ApprovalWanted => "what waits for approval",
+        Topic::BreakGlass => "a decision made alone",
         Topic::Outcome => "the outcome",
         Topic::PersonNeeded => "a person being needed",
     }

@@ -179,9 +179,8 @@ async fn person(casework: &Casework, id: &IncidentId, event: Event) {
     casework.record(id, ada, event).await.expect("is recorded");
 }
 
-/// Proposed, approved, done, and it helped.
-async fn repair(casework: &Casework, kind: &Kind, id: &IncidentId, at: Timestamp) {
-    let proposal = Proposal {
+fn rollback(kind: &Kind, at: Timestamp) -> Proposal {
+    Proposal {
         id: "P1".to_owned(),
         action: Action {
             kind: kind.action,
@@ -206,7 +205,17 @@ async fn repair(casework: &Casework, kind: &Kind, id: &IncidentId, at: Timestamp
         policy_version: "by hand".to_owned(),
         quorum: 1,
         expires: at.plus_ms(HOUR_MS),
-    };
+        requesters: Vec::new(),
+        not_the_requester: false,
+        on_call: None,
+        request: None,
+        replaces: None,
+    }
+}
+
+/// Proposed, approved, done, and it helped.
+async fn repair(casework: &Casework, kind: &Kind, id: &IncidentId, at: Timestamp) {
+    let proposal = rollback(kind, at);
     let seal = proposal.seal(id);
     let name = || "P1".to_owned();
     let proposed = Event::Proposed {
@@ -219,6 +228,7 @@ async fn repair(casework: &Casework, kind: &Kind, id: &IncidentId, at: Timestamp
         seal,
         approve: true,
         reason: "as @everyone said".to_owned(),
+        break_glass: false,
     };
     person(casework, id, decided).await;
     let steps = [

@@ -43,14 +43,18 @@ impl Slow {
 
 #[async_trait]
 impl Journal for Slow {
-    async fn append(&self, record: &StoredRecord, shown: &Projection) -> Result<(), Error> {
+    async fn append(&self, record: &StoredRecord, shown: Option<&Projection>) -> Result<(), Error> {
         self.wait().await;
         self.store.append(record, shown).await
     }
 
-    async fn records(&self, incident: &IncidentId) -> Result<Vec<StoredRecord>, Error> {
+    async fn records_after(
+        &self,
+        incident: &IncidentId,
+        after: u64,
+    ) -> Result<Vec<StoredRecord>, Error> {
         self.wait().await;
-        self.store.records(incident).await
+        self.store.records_after(incident, after).await
     }
 
     async fn incidents(&self) -> Result<Vec<IncidentId>, Error> {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use store::Verification;
 
 use crate::arguments::{Audit, Output};
+use crate::client::encode;
 use crate::context::Context as Here;
 use crate::print;
 use crate::progress::during;
@@ -13,7 +14,14 @@ use crate::progress::during;
 const SAYS_NO: u8 = 3;
 
 pub async fn run(here: &Here, command: Audit) -> Result<u8> {
-    let Audit::Verify { anchors } = command;
+    let anchors = match command {
+        Audit::Verify { anchors } => anchors,
+        Audit::System {
+            month,
+            offset,
+            limit,
+        } => return system(here, month, offset, limit).await,
+    };
     let store = here.reading().await?;
     let verification = during("walking the journal", store.verify()).await?;
     if here.output == Output::Json {
@@ -22,6 +30,41 @@ pub async fn run(here: &Here, command: Audit) -> Result<u8> {
         tell(&verification, anchors);
     }
     Ok(if verification.is_intact() { 0 } else { SAYS_NO })
+}
+
+async fn system(here: &Here, month: Option<String>, offset: usize, limit: usize) -> Result<u8> {
+    let month = month.map_or_else(String::new, |month| format!("&month={}", encode(&month)));
+    let path = format!("/audit/system?offset={offset}&limit={limit}{month}");
+    let page = here.read(&path).await?;
+    if here.output == Output::Json {
+        print::json(&page)?;
+        return Ok(0);
+    }
+    let none = Vec::new();
+    let rows = page["items"]
+        .as_array()
+        .unwrap_or(&none)
+        .iter()
+        .map(|line| {
+            let record = &line["record"];
+            let mut act = record["event"]["act"].clone();
+            let what = print::cell(&act, "kind");
+            if let Some(fields) = act.as_object_mut() {
+                fields.shift_remove("kind");
+                fields.shift_remove("policy");
+            }
+            vec![
+                print::cell(record, "seq"),
+                print::cell(record, "at"),
+                print::cell(&record["actor"], "name"),
+                what,
+                act.to_string(),
+            ]
+        })
+        .collect();
+    println!("{}", print::table(&["", "at", "by", "what", "how"], rows));
+    println!("{} records", page["total"]);
+    Ok(0)
 }
 
 /// Every fault as a line that names the record.
@@ -89,7 +132,11 @@ fn tell(verification: &Verification, anchors: bool) {
         .iter()
         .map(|check| check.records)
         .sum();
-    let incidents = verification.incidents.len();
+    let incidents = verification
+        .incidents
+        .iter()
+        .filter(|check| !check.incident.is_system())
+        .count();
     for check in verification.uncovered() {
         println!(
             "{}: no anchor covers records after {}: a cut tail there would not show",
@@ -99,7 +146,7 @@ fn tell(verification: &Verification, anchors: bool) {
     }
     if verification.is_intact() {
         println!(
-            "intact: {records} records of {incidents} incidents, held against {} anchors",
+            "intact: {records} records of {incidents} incidents and the system chain, held against {} anchors",
             verification.anchor_lines
         );
     }

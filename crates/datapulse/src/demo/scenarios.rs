@@ -21,6 +21,8 @@ use store::{Document, ItemResult, Operation};
 use crate::configuration::Configuration;
 use crate::wire::{self, Parts};
 
+mod approvals;
+
 const START_MS: i64 = 1_790_000_000_000;
 const SEED: u64 = 3;
 /// A fault that isn't noticed after so long, in the shop's time, isn't noticed.
@@ -190,21 +192,7 @@ impl Bench {
     }
 
     async fn approve(&self, incident: &Incident, proposal: &str) {
-        let seal = incident.proposal(proposal).expect("offered").seal;
-        let person = Actor::Person {
-            subject: "test".to_owned(),
-            name: "a person".to_owned(),
-            via: "test".to_owned(),
-        };
-        let decided = Event::Decided {
-            proposal: proposal.to_owned(),
-            seal,
-            approve: true,
-            reason: "try it".to_owned(),
-        };
-        self.parts
-            .casework
-            .record(&incident.id, person, decided)
+        super::responders::agree(&self.parts.casework, &incident.id, proposal)
             .await
             .expect("decided");
     }
@@ -259,6 +247,11 @@ impl Bench {
             policy_version: policy.version(),
             quorum: policy.quorum_of(risk),
             expires: now.plus_ms(3_600_000),
+            requesters: Vec::new(),
+            not_the_requester: false,
+            on_call: None,
+            request: None,
+            replaces: None,
         };
         let event = Event::Proposed {
             seal: proposal.seal(&incident.id),

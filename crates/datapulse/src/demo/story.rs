@@ -10,7 +10,8 @@ use model::{Cause, ExecutionResult, Incident, Recovery, Report, Status};
 use serde_json::{Value, json};
 use simulator::{Fault, Truth};
 
-use super::{RESPONDER, incidents};
+use super::incidents;
+use super::responders::RESPONDERS;
 use crate::client::API;
 use crate::commands::audit;
 use crate::print;
@@ -88,8 +89,8 @@ impl Teller {
 pub struct Story<'a> {
     pub parts: &'a Parts,
     pub url: &'a str,
-    /// The responder's token, where decisions are made unattended.
-    pub approver: Option<String>,
+    /// The responders' tokens, where decisions are made unattended; else none.
+    pub approvers: Vec<String>,
     pub fault: Fault,
     pub seed: u64,
     pub truth: Option<Truth>,
@@ -102,10 +103,10 @@ impl Story<'_> {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(10))
             .build()?;
-        let limit = if self.approver.is_some() {
-            LIMIT
-        } else {
+        let limit = if self.approvers.is_empty() {
             LIMIT_PERSON
+        } else {
+            LIMIT
         };
         let mut reached: BTreeMap<&str, f64> = BTreeMap::new();
         let began = Instant::now();
@@ -119,9 +120,9 @@ impl Story<'_> {
                     break Some(main.clone());
                 }
             }
-            if let Some(token) = &self.approver {
+            if !self.approvers.is_empty() {
                 for incident in &all {
-                    self.approve(&http, token, incident).await?;
+                    self.approve(&http, incident).await?;
                 }
             }
             if began.elapsed() > limit {
@@ -152,13 +153,8 @@ impl Story<'_> {
         }
     }
 
-    /// One proposal at a time, in the order offered.
-    async fn approve(
-        &self,
-        http: &reqwest::Client,
-        token: &str,
-        incident: &Incident,
-    ) -> Result<()> {
+    /// One proposal at a time, in the order offered; where two must agree, both do.
+    async fn approve(&self, http: &reqwest::Client, incident: &Incident) -> Result<()> {
         let busy = incident.proposals.iter().any(|state| {
             matches!(
                 state.stage,
@@ -173,18 +169,22 @@ impl Story<'_> {
         if busy || helped || incident.status.is_over() || incident.status == Status::Mitigated {
             return Ok(());
         }
-        let Some(next) = incident
-            .proposals
-            .iter()
-            .find(|state| state.stage == ProposalStage::Pending && state.decisions.is_empty())
-        else {
+        let Some(next) = incident.proposals.iter().find(|state| {
+            let yes = state.decisions.len();
+            state.stage == ProposalStage::Pending
+                && yes < (state.proposal.quorum as usize).min(RESPONDERS.len())
+        }) else {
+            return Ok(());
+        };
+        let turn = next.decisions.len();
+        let (Some(token), Some(name)) = (self.approvers.get(turn), RESPONDERS.get(turn)) else {
             return Ok(());
         };
         let path = format!(
             "{}{API}/incidents/{}/proposals/{}/decisions",
             self.url, incident.id, next.proposal.id
         );
-        let body = json!({ "seal": next.seal, "approve": true, "reason": format!("decided unattended as {RESPONDER}") });
+        let body = json!({ "seal": next.seal, "approve": true, "reason": format!("decided unattended as {name}") });
         let answer = http
             .post(path)
             .bearer_auth(token)
@@ -337,11 +337,12 @@ fn says(incident: &Incident, stage: &str) -> Option<String> {
         )),
         "approved" => {
             let state = with(&acted)?;
-            let by = state
+            let by: Vec<&str> = state
                 .decisions
-                .last()
-                .map_or("policy", |decision| decision.actor.label());
-            Some(format!("{} by {by}", action(state)))
+                .iter()
+                .map(|decision| decision.actor.label())
+                .collect();
+            Some(format!("{} by {}", action(state), by.join(" and ")))
         }
         "executed" => {
             let done = |state: &&model::incident::ProposalState| {

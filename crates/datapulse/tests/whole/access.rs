@@ -127,8 +127,8 @@ async fn each_route_and_each_caller() {
     assert_eq!(asked, table().len() * callers.len());
 }
 
-/// The roles are what the issue calls them: each has what the one before has, and no machine's
-/// role decides.
+/// Each role has what the one before has, no machine's role decides, and deciding alone is one
+/// role's only.
 #[test]
 fn roles_grow() {
     let has = |role: Role, scope: Scope| role.scopes().contains(&scope);
@@ -142,13 +142,16 @@ fn roles_grow() {
     for role in [Role::Agent, Role::Shipper, Role::Viewer] {
         assert!(!has(role, Scope::ActionsApprove), "{role:?}");
     }
-    assert_eq!(
-        Scope::ALL.map(Scope::name)[..4],
-        [
-            "incidents:read",
-            "incidents:write",
-            "actions:approve",
-            "tools:manage"
-        ]
-    );
+    for role in Role::ALL {
+        let alone = has(role, Scope::ActionsBreakGlass);
+        assert_eq!(alone, role == Role::BreakGlass, "{role:?}");
+    }
+    for name in [
+        "incidents:read",
+        "incidents:write",
+        "actions:approve",
+        "tools:manage",
+    ] {
+        assert!(Scope::parse(name).is_some(), "{name}");
+    }
 }

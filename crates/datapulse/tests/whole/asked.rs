@@ -83,8 +83,8 @@ async fn what_is_kept_can_be_asked() {
     let mut said = String::new();
     for query in [
         "FROM incidents | KEEP incident_id, severity, service.name, status, cause, confidence, proposals_pending, metrics.observed, timeline, report, proposals",
-        "FROM agent-audit-* METADATA _id, _index | WHERE seq > 1 | SORT seq | KEEP _index, _id, agent, action, decision, approved_by",
-        "FROM agent-audit-* | STATS records = COUNT(*) BY agent | SORT agent",
+        "FROM agent-audit-* METADATA _id, _index | WHERE seq > 1 AND STARTS_WITH(incident_id, \"INC-\") | SORT seq | KEEP _index, _id, agent, action, decision, approved_by",
+        "FROM agent-audit-* | WHERE STARTS_WITH(incident_id, \"INC-\") | STATS records = COUNT(*) BY agent | SORT agent",
         "FROM lookup-services | KEEP service.name, team, criticality, on_call, depends_on",
         "FROM metrics-system | STATS errors = SUM(error_count) BY service.name | LOOKUP JOIN lookup-services ON service.name | KEEP service.name, errors, team, on_call",
         "FROM runbooks-knowledge | WHERE MATCH(content, \"deploy\") | STATS books = COUNT(*) | EVAL some = books > 0 | KEEP some",

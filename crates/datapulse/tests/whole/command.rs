@@ -102,7 +102,7 @@ impl std::fmt::Display for Said {
 }
 
 /// What differs from run to run, and what stands for it.
-pub const FILTERS: [(&str, &str); 9] = [
+pub const FILTERS: [(&str, &str); 10] = [
     (r"/tmp/[^\s:;,`\x22']*/data", "[folder]"),
     (r"/tmp/\.tmp\w+", "[dir]"),
     (r"127\.0\.0\.1:\d+", "[address]"),
@@ -115,6 +115,7 @@ pub const FILTERS: [(&str, &str); 9] = [
     (r#""(took|elapsed_ms)": \d+"#, r#""$1": "[ms]""#),
     (r"\b20[2-9]\d-\d\d-\d\dT[\d:.]+Z", "[time]"),
     (r"\b[0-9a-f]{12}\b", "[12 digits]"),
+    (r"\bSYS-\d{6}\b", "SYS-[month]"),
 ];
 
 /// A snapshot named after what it shows, without what differs from run to run.

@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod approvals;
 mod asked;
 mod bad_input;
 mod changes;

@@ -210,6 +210,11 @@ fn proposal(number: u32, expires: Timestamp) -> Proposal {
         evidence: vec!["E1".to_owned()],
         observed: TargetState::new(SERVICE.to_owned(), json!({ "version": "2.0.1" }), time(TO)),
         policy_version: "by hand".to_owned(),
+        requesters: Vec::new(),
+        not_the_requester: false,
+        on_call: None,
+        request: None,
+        replaces: None,
         quorum: 1,
         expires,
     }

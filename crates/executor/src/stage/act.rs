@@ -3,7 +3,7 @@
 use integrations::Error as CallError;
 use integrations::run::{Known, Order, Receipt};
 use model::incident::ProposalState;
-use model::{Event, ExecutionResult, Incident, TargetState};
+use model::{Event, ExecutionResult, Incident, Replaced, TargetState, approval};
 
 use super::{Error, Executor, offered_again};
 
@@ -17,6 +17,15 @@ impl Executor {
         Ok(TargetState::new(target.to_owned(), state, now))
     }
 
+    /// Whether somebody stopped all executions.
+    async fn is_stopped(&self, incident: &Incident) -> Result<bool, Error> {
+        let Some(stopped) = self.casework.system().await?.stopped else {
+            return Ok(false);
+        };
+        tracing::info!(incident = %incident.id, by = stopped.by.label(), "held back: executions are stopped");
+        Ok(true)
+    }
+
     /// Reads the target again; what differs from what was sealed voids the approval, and the same
     /// action is offered anew on the target as it is now.
     pub(super) async fn start(
@@ -25,6 +34,14 @@ impl Executor {
         state: &ProposalState,
     ) -> Result<(), Error> {
         let proposal = &state.proposal;
+        let now = self.casework.clock().now();
+        if let Some(why) = approval::held_back(state, self.casework.policy(), now) {
+            tracing::info!(incident = %incident.id, proposal = proposal.id, why, "held back");
+            return Ok(());
+        }
+        if self.is_stopped(incident).await? {
+            return Ok(());
+        }
         let observed = match self.observe(&proposal.action.target).await {
             Ok(observed) => observed,
             Err(error) => {
@@ -34,15 +51,7 @@ impl Executor {
             }
         };
         if observed.revision != proposal.observed.revision {
-            let voided = Event::ApprovalVoided {
-                proposal: proposal.id.clone(),
-                reason: drift(&proposal.observed, &observed),
-                changed: Some(observed.clone()),
-            };
-            let incident = self.record(&incident.id, voided).await?;
-            let again = offered_again(&incident, proposal, observed, &self.casework);
-            self.record(&incident.id, again).await?;
-            return Ok(());
+            return self.ask_again(incident, state, observed).await;
         }
         let key = format!("{}:{}", incident.id, proposal.id);
         let started = Event::ExecutionStarted {
@@ -57,6 +66,32 @@ impl Executor {
         };
         let sent = self.runner.execute(&order).await;
         self.settle(&incident, state, &order, sent, 1).await
+    }
+
+    /// What differs from what was sealed voids the approval; the same action is offered on the
+    /// target as it is now, with what changed.
+    async fn ask_again(
+        &self,
+        incident: &Incident,
+        state: &ProposalState,
+        observed: TargetState,
+    ) -> Result<(), Error> {
+        let changed = drift(&state.proposal.observed, &observed);
+        let voided = Event::ApprovalVoided {
+            proposal: state.proposal.id.clone(),
+            reason: changed.clone(),
+            changed: Some(observed.clone()),
+        };
+        let incident = self.record(&incident.id, voided).await?;
+        let mut proposal = state.proposal.clone();
+        proposal.replaces = Some(Replaced {
+            proposal: proposal.id.clone(),
+            changed,
+        });
+        let terms = self.casework.terms(&proposal.action).await?;
+        let again = offered_again(&incident, &proposal, observed, terms);
+        self.record(&incident.id, again).await?;
+        Ok(())
     }
 
     /// Found `ExecutionStarted` without an end: another process began it. It is never begun
@@ -102,6 +137,8 @@ impl Executor {
             counted(self.runner.name());
             match self.runner.known(&order.key).await {
                 Ok(Known::Done(receipt)) => break receipt,
+                // Surely not begun: it can wait until the stop is lifted.
+                Ok(Known::NotBegun) if self.is_stopped(incident).await? => return Ok(()),
                 Ok(Known::NotBegun) if sends < MAX_SENDS => {
                     sends += 1;
                     answer = self.runner.execute(order).await;
@@ -168,7 +205,11 @@ impl Executor {
         proposal.why = format!("undo of {}, which did not help", state.proposal.id);
         proposal.undo = Some(state.proposal.action.clone());
         proposal.action = undo;
-        let event = offered_again(incident, &proposal, observed, &self.casework);
+        // Nobody asked for the undo: the policy does.
+        proposal.requesters.clear();
+        proposal.replaces = None;
+        let terms = self.casework.terms(&proposal.action).await?;
+        let event = offered_again(incident, &proposal, observed, terms);
         self.record(&incident.id, event).await?;
         Ok(())
     }

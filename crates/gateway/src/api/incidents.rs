@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use model::evidence::answer_digest;
 use model::{
     Digest, Event, Evidence, Finding, Incident, IncidentId, Record, Report, Severity, Signal,
-    Status, Subject, Summary, Window,
+    Status, StoredRecord, Subject, Summary, Window,
 };
 use serde::{Deserialize, Serialize};
 use store::SummaryFilter;
@@ -131,17 +131,25 @@ pub async fn records(
     if stored.is_empty() {
         return Err(Problem::not_found(format!("incident {id} not found")));
     }
-    let limit = query
-        .limit
+    Ok(Json(page(&stored, query.offset, query.limit)?))
+}
+
+/// A page of a chain's records.
+pub fn page(
+    stored: &[StoredRecord],
+    offset: usize,
+    limit: Option<usize>,
+) -> Result<RecordPage, Problem> {
+    let limit = limit
         .unwrap_or(RECORDS)
         .min(model::incident::MAX_RECORDS as usize);
     let items = stored
         .iter()
-        .skip(query.offset)
+        .skip(offset)
         .take(limit)
         .map(|line| {
             let record = line.record().map_err(|error| {
-                let text = format!("{id}:{} can't be read: {error}", line.seq);
+                let text = format!("{}:{} can't be read: {error}", line.incident, line.seq);
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, text)
             })?;
             Ok(RecordLine {
@@ -150,10 +158,10 @@ pub async fn records(
             })
         })
         .collect::<Result<_, Problem>>()?;
-    Ok(Json(RecordPage {
+    Ok(RecordPage {
         total: stored.len() as u64,
         items,
-    }))
+    })
 }
 
 pub async fn report(

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use model::{Role, Timestamp};
+use model::{Act, Role, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::SavedToken;
 
@@ -111,8 +111,21 @@ pub async fn create(
         now,
     )
     .await?;
+    let act = issued(&token);
+    gateway.casework.record_act(principal.actor(), act).await?;
     let token = TokenLine::from(token);
     Ok((StatusCode::CREATED, Json(NewToken { token, secret })))
+}
+
+/// What the system chain says of a token that was made.
+pub fn issued(token: &SavedToken) -> Act {
+    Act::TokenIssued {
+        token: token.id.clone(),
+        name: token.name.clone(),
+        role: token.role,
+        person: token.person,
+        expires: token.expires_at,
+    }
 }
 
 /// Roles of outside agents and shippers are never a person's.
@@ -124,10 +137,13 @@ pub fn may_be_a_persons(role: Role) -> bool {
 pub async fn revoke(
     State(gateway): State<Gateway>,
     Path(id): Path<String>,
+    principal: Principal,
 ) -> Result<StatusCode, Problem> {
     let now = casework::Clock::wall().now();
     gateway.casework.knowledge().revoke_token(&id, now).await?;
     gateway.sessions.end_of_token(&id);
+    let act = Act::TokenRevoked { token: id };
+    gateway.casework.record_act(principal.actor(), act).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

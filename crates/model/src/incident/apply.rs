@@ -3,9 +3,9 @@
 use super::*;
 use crate::report::Hypothesis;
 
-type Ruling = Result<(), Illegal>;
+pub(super) type Ruling = Result<(), Illegal>;
 
-fn illegal(event: &Event, reason: impl Into<String>) -> Illegal {
+pub(super) fn illegal(event: &Event, reason: impl Into<String>) -> Illegal {
     Illegal {
         event: event.name(),
         reason: reason.into(),
@@ -42,6 +42,7 @@ pub(super) fn open(record: &Record) -> Result<Incident, Illegal> {
         claim: None,
         report: None,
         proposals: Vec::new(),
+        requests: Vec::new(),
         person_needed: None,
         nothing_to_propose: None,
         closed_as: None,
@@ -107,6 +108,7 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
             | Event::RecoveryChecked { .. }
             | Event::Closed { .. }
             | Event::FeedbackGiven { .. }
+            | Event::BreakGlassReviewed { .. }
     );
     if incident.status.is_over() && !after_the_end {
         let status = incident.status.name();
@@ -121,12 +123,16 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
         | Event::InvestigationFailed { .. }
         | Event::ReportRecorded { .. } => investigation(incident, record),
         Event::Proposed { .. }
+        | Event::ActionRequested { .. }
+        | Event::RequestRefused { .. }
+        | Event::Withdrawn { .. }
+        | Event::BreakGlassReviewed { .. }
         | Event::Decided { .. }
         | Event::VerdictReached { .. }
         | Event::ApprovalVoided { .. }
         | Event::ExecutionStarted { .. }
         | Event::ExecutionFinished { .. }
-        | Event::RecoveryChecked { .. } => proposals(incident, record),
+        | Event::RecoveryChecked { .. } => proposals::apply(incident, record),
         _ => course(incident, record),
     }
 }
@@ -196,7 +202,7 @@ fn attach(incident: &mut Incident, event: &Event, finding: &Finding) -> Ruling {
     Ok(())
 }
 
-fn busy(incident: &Incident) -> bool {
+pub(super) fn busy(incident: &Incident) -> bool {
     incident
         .proposals
         .iter()
@@ -337,283 +343,4 @@ fn sound_hypothesis(event: &Event, report: &Report, hypothesis: &Hypothesis) -> 
         ));
     }
     Ok(())
-}
-
-fn proposals(incident: &mut Incident, record: &Record) -> Ruling {
-    let event = &record.event;
-    match event {
-        Event::Proposed { proposal, seal } => propose(incident, event, proposal, *seal),
-        Event::Decided { .. } => decide(incident, record),
-        Event::VerdictReached {
-            proposal,
-            seal,
-            sufficient,
-            reason,
-        } => {
-            let state = pending(incident, event, proposal)?;
-            same_seal(event, state, *seal)?;
-            if *sufficient && !quorum_met(state) {
-                let tier = tier_name(state.proposal.risk);
-                return Err(illegal(
-                    event,
-                    format!(
-                        "a {tier}-risk action needs {} people's yes",
-                        state.proposal.quorum
-                    ),
-                ));
-            }
-            state.note = Some(reason.clone());
-            if *sufficient {
-                state.stage = ProposalStage::Approved;
-                incident.status = Status::Approved;
-            } else {
-                state.stage = ProposalStage::Rejected;
-                settle(incident);
-            }
-            Ok(())
-        }
-        Event::ApprovalVoided {
-            proposal, reason, ..
-        } => {
-            let state = known(incident, event, proposal)?;
-            if !matches!(
-                state.stage,
-                ProposalStage::Pending | ProposalStage::Approved
-            ) {
-                return Err(illegal(
-                    event,
-                    format!("{proposal} has no approval to void"),
-                ));
-            }
-            state.stage = ProposalStage::Voided;
-            state.note = Some(reason.clone());
-            settle(incident);
-            Ok(())
-        }
-        _ => execution(incident, record),
-    }
-}
-
-fn propose(incident: &mut Incident, event: &Event, proposal: &Proposal, seal: Seal) -> Ruling {
-    if incident.proposals.len() >= MAX_PROPOSALS {
-        return Err(illegal(
-            event,
-            format!("an incident holds at most {MAX_PROPOSALS} proposals"),
-        ));
-    }
-    if proposal.id != incident.next_proposal_id() {
-        let next = incident.next_proposal_id();
-        return Err(illegal(
-            event,
-            format!("proposal {} where {next} is next", proposal.id),
-        ));
-    }
-    if proposal.seal(&incident.id) != seal {
-        return Err(illegal(event, "the seal doesn't cover this proposal"));
-    }
-    incident.proposals.push(ProposalState {
-        proposal: proposal.clone(),
-        seal,
-        stage: ProposalStage::Pending,
-        decisions: Vec::new(),
-        idempotency_key: None,
-        started_at: None,
-        finished_at: None,
-        result: None,
-        recovery: None,
-        note: None,
-    });
-    incident.nothing_to_propose = None;
-    if matches!(
-        incident.status,
-        Status::Open | Status::Investigating | Status::Explained | Status::Verifying
-    ) {
-        incident.status = Status::AwaitingApproval;
-    }
-    Ok(())
-}
-
-fn decide(incident: &mut Incident, record: &Record) -> Ruling {
-    let event = &record.event;
-    let Event::Decided {
-        proposal,
-        seal,
-        approve,
-        reason,
-    } = event
-    else {
-        return Ok(());
-    };
-    let Actor::Person { subject, .. } = &record.actor else {
-        return Err(illegal(event, "only a person decides"));
-    };
-    let state = pending(incident, event, proposal)?;
-    same_seal(event, state, *seal)?;
-    if record.at >= state.proposal.expires {
-        let expires = state.proposal.expires;
-        let text = format!("{proposal} expired at {expires}: decide on what is offered next");
-        return Err(illegal(event, text));
-    }
-    let twice = state.decisions.iter().any(
-        |made| matches!(&made.actor, Actor::Person { subject: earlier, .. } if earlier == subject),
-    );
-    if twice {
-        let who = record.actor.label();
-        return Err(illegal(
-            event,
-            format!("{who} has decided on {proposal} already"),
-        ));
-    }
-    if !approve && reason.trim().is_empty() {
-        return Err(illegal(event, "a no needs a reason"));
-    }
-    state.decisions.push(DecisionMade {
-        actor: record.actor.clone(),
-        at: record.at,
-        approve: *approve,
-        reason: reason.clone(),
-    });
-    Ok(())
-}
-
-fn execution(incident: &mut Incident, record: &Record) -> Ruling {
-    let event = &record.event;
-    match event {
-        Event::ExecutionStarted {
-            proposal,
-            seal,
-            idempotency_key,
-        } => {
-            if busy(incident) {
-                return Err(illegal(event, "another execution is under way"));
-            }
-            let state = known(incident, event, proposal)?;
-            if state.started_at.is_some() {
-                return Err(illegal(event, format!("{proposal} was executed before")));
-            }
-            if state.stage != ProposalStage::Approved {
-                return Err(illegal(
-                    event,
-                    format!("{proposal} has no sufficient verdict"),
-                ));
-            }
-            same_seal(event, state, *seal)?;
-            if record.at >= state.proposal.expires {
-                return Err(illegal(
-                    event,
-                    format!("the approval of {proposal} has expired"),
-                ));
-            }
-            state.stage = ProposalStage::Executing;
-            state.started_at = Some(record.at);
-            state.idempotency_key = Some(idempotency_key.clone());
-            incident.status = Status::Executing;
-        }
-        Event::ExecutionFinished {
-            proposal,
-            result,
-            says,
-            ..
-        } => {
-            let state = known(incident, event, proposal)?;
-            if state.stage != ProposalStage::Executing {
-                return Err(illegal(event, format!("{proposal} isn't being executed")));
-            }
-            state.stage = ProposalStage::Executed;
-            state.finished_at = Some(record.at);
-            state.result = Some(*result);
-            state.note = Some(says.clone());
-            if *result == ExecutionResult::Succeeded {
-                incident.status = Status::Verifying;
-            } else {
-                state.stage = ProposalStage::Checked;
-                settle(incident);
-            }
-            if *result == ExecutionResult::Unknown {
-                incident.person_needed = Some(says.clone());
-            }
-        }
-        Event::RecoveryChecked {
-            proposal,
-            recovery,
-            says,
-            evidence,
-        } => {
-            let state = known(incident, event, proposal)?;
-            if state.stage != ProposalStage::Executed {
-                return Err(illegal(
-                    event,
-                    format!("{proposal} has no execution to check"),
-                ));
-            }
-            if *recovery == Recovery::Recovered && evidence.is_empty() {
-                return Err(illegal(event, "recovered without evidence"));
-            }
-            state.stage = ProposalStage::Checked;
-            state.recovery = Some(*recovery);
-            state.note = Some(says.clone());
-            if !incident.status.is_over() {
-                settle(incident);
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// After a proposal ended in some way: back to where the incident waits.
-fn settle(incident: &mut Incident) {
-    let any = |stage| incident.proposals.iter().any(|state| state.stage == stage);
-    incident.status = if any(ProposalStage::Executing) {
-        Status::Executing
-    } else if any(ProposalStage::Executed) {
-        Status::Verifying
-    } else if any(ProposalStage::Approved) {
-        Status::Approved
-    } else if any(ProposalStage::Pending) {
-        Status::AwaitingApproval
-    } else if incident.report.is_some() {
-        Status::Explained
-    } else {
-        Status::Open
-    };
-}
-
-fn known<'a>(
-    incident: &'a mut Incident,
-    event: &Event,
-    id: &str,
-) -> Result<&'a mut ProposalState, Illegal> {
-    incident
-        .proposals
-        .iter_mut()
-        .find(|state| state.proposal.id == id)
-        .ok_or_else(|| illegal(event, format!("there is no proposal {id}")))
-}
-
-fn pending<'a>(
-    incident: &'a mut Incident,
-    event: &Event,
-    id: &str,
-) -> Result<&'a mut ProposalState, Illegal> {
-    let state = known(incident, event, id)?;
-    match state.stage {
-        ProposalStage::Pending => Ok(state),
-        stage => Err(illegal(
-            event,
-            format!("{id} waits for no decision: it is {stage:?}").to_lowercase(),
-        )),
-    }
-}
-
-fn same_seal(event: &Event, state: &ProposalState, seal: Seal) -> Ruling {
-    if state.seal == seal {
-        Ok(())
-    } else {
-        let id = &state.proposal.id;
-        Err(illegal(
-            event,
-            format!("the seal isn't that of {id}: read it again"),
-        ))
-    }
 }

@@ -67,7 +67,8 @@ pub(super) fn given(incident: &Incident, record: &Record) -> Result<Feedback, Il
 mod tests {
     use crate::actor::Agent;
     use crate::incident::Illegal;
-    use crate::incident::tests::{History, hypothesis, person};
+    use crate::incident::fixtures::{hypothesis, person};
+    use crate::incident::tests::History;
     use crate::record::Event;
     use crate::report::Cause;
 

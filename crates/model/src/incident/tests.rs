@@ -2,121 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use indexmap::IndexMap;
 use proptest::prelude::*;
 
+use super::fixtures::{evidence, finding, hypothesis, person, proposed, report};
 use super::*;
-use crate::action::{Action, ActionKind, TargetState};
+use crate::action::TargetState;
 use crate::anchor::{self, AnchorLine};
 use crate::chain::{self, StoredRecord};
 use crate::digest::Digest;
-use crate::evidence::answer_digest;
-use crate::finding::{Signal, Subject};
-use crate::proposal::Check;
-use crate::report::{Cause, Hypothesis};
-use crate::time::Window;
-
-fn evidence(id: &str) -> Evidence {
-    Evidence {
-        id: id.to_owned(),
-        tool: "service_check".to_owned(),
-        query: "FROM metrics-*".to_owned(),
-        parameters: IndexMap::new(),
-        window: Window::new(Timestamp(0), Timestamp(60_000)),
-        asked_at: Timestamp(60_000),
-        says: "error rate 12 %".to_owned(),
-        columns: vec!["error_rate".to_owned()],
-        rows: vec![vec![serde_json::json!(0.12)]],
-        row_count: 1,
-        answer_digest: answer_digest(&[], &[]),
-    }
-}
-
-pub(crate) fn finding(service: &str, tick: Timestamp) -> Finding {
-    Finding {
-        rule: "error-rate".to_owned(),
-        subject: Subject::service(service),
-        tick,
-        window: Window::new(tick.plus_ms(-60_000), tick),
-        signal: Signal::ErrorRate,
-        observed: 0.12,
-        threshold: 0.05,
-        unit: "share".to_owned(),
-        held_against: "threshold".to_owned(),
-        requests: Some(500.0),
-        since: None,
-        notes: Vec::new(),
-        evidence: evidence("F1"),
-    }
-}
-
-pub(super) fn person(name: &str) -> Actor {
-    Actor::Person {
-        subject: name.to_owned(),
-        name: name.to_owned(),
-        via: "token".to_owned(),
-    }
-}
-
-fn report(hypotheses: Vec<Hypothesis>) -> Report {
-    Report {
-        window: Window::new(Timestamp(0), Timestamp(60_000)),
-        timeline: Vec::new(),
-        known: !hypotheses.is_empty(),
-        hypotheses,
-        evidence: vec![evidence("E1")],
-        ledger: Vec::new(),
-        conclusion: "payment".to_owned(),
-        ask: None,
-        confidence_basis: "margins".to_owned(),
-        elapsed_ms: 5,
-        out_of_time: false,
-    }
-}
-
-pub(super) fn hypothesis(supports: &[&str]) -> Hypothesis {
-    Hypothesis {
-        id: "H1".to_owned(),
-        cause: Cause::Service {
-            service: "payment".to_owned(),
-            node: None,
-        },
-        says: "it starts in payment".to_owned(),
-        confidence: 0.8,
-        supports: supports.iter().map(|id| (*id).to_owned()).collect(),
-        contradicts: Vec::new(),
-        blamed_change: None,
-    }
-}
-
-fn proposal(id: &str, expires: Timestamp, quorum: u32) -> Proposal {
-    Proposal {
-        id: id.to_owned(),
-        action: Action {
-            kind: ActionKind::Rollback,
-            target: "payment".to_owned(),
-            parameters: IndexMap::new(),
-        },
-        why: "the deploy".to_owned(),
-        risk: RiskTier::Medium,
-        risk_note: String::new(),
-        eta_s: 60,
-        undo: None,
-        check: Check {
-            tool: "service_check".to_owned(),
-            query: "FROM metrics-*".to_owned(),
-            parameters: IndexMap::new(),
-            says: "under its line".to_owned(),
-        },
-        runbook: None,
-        hypothesis: None,
-        evidence: Vec::new(),
-        observed: TargetState::new("payment".to_owned(), serde_json::json!({}), Timestamp(0)),
-        policy_version: "policy-1".to_owned(),
-        quorum,
-        expires,
-    }
-}
 
 /// A history in the making: what is appended is what the state machine allows.
 pub(super) struct History {
@@ -197,7 +90,7 @@ impl History {
 
     fn propose(&mut self, quorum: u32) -> Result<(), Illegal> {
         let id = self.incident.next_proposal_id();
-        let proposal = proposal(&id, self.incident.updated_at.plus_ms(600_000), quorum);
+        let proposal = proposed(&id, self.incident.updated_at.plus_ms(600_000), quorum);
         let seal = proposal.seal(&self.incident.id);
         let proposal = Box::new(proposal);
         self.agent(Agent::Resolver, Event::Proposed { proposal, seal })
@@ -218,6 +111,7 @@ impl History {
                 seal,
                 approve,
                 reason,
+                break_glass: false,
             },
         )
     }
@@ -334,6 +228,7 @@ fn an_agent_never_decides_and_a_no_needs_a_reason() {
             seal,
             approve: true,
             reason: String::new(),
+            break_glass: false,
         };
         assert!(history.agent(agent, event).is_err());
     }
@@ -342,6 +237,7 @@ fn an_agent_never_decides_and_a_no_needs_a_reason() {
         seal,
         approve: false,
         reason: " ".to_owned(),
+        break_glass: false,
     };
     assert_eq!(
         reason(history.add(person("ada"), no)),
@@ -360,6 +256,7 @@ fn an_expired_or_differing_seal_is_refused() {
         seal: Digest::of(b"other"),
         approve: true,
         reason: String::new(),
+        break_glass: false,
     };
     assert_eq!(
         reason(history.add(person("ada"), other)),
@@ -370,15 +267,16 @@ fn an_expired_or_differing_seal_is_refused() {
         seal,
         approve: true,
         reason: String::new(),
+        break_glass: false,
     };
     assert!(reason(history.add_later(900_000, person("ada"), late)).starts_with("P1 expired at"));
 }
 
 #[test]
 fn every_part_of_a_proposal_is_sealed() {
-    let base = proposal("P1", Timestamp(5), 1);
+    let base = proposed("P1", Timestamp(5), 1);
     let incident = IncidentId::derive("r", "s", Timestamp(0));
-    let mut others = vec![base.clone(); 7];
+    let mut others = vec![base.clone(); 9];
     others[0].action.target = "cart".to_owned();
     others[1]
         .action
@@ -393,6 +291,8 @@ fn every_part_of_a_proposal_is_sealed() {
     others[4].policy_version = "policy-2".to_owned();
     others[5].expires = Timestamp(6);
     others[6].quorum = 2;
+    others[7].not_the_requester = true;
+    others[8].on_call = Some(vec!["ada".to_owned()]);
     for other in others {
         assert_ne!(base.seal(&incident), other.seal(&incident), "{other:?}");
     }
@@ -533,7 +433,7 @@ proptest! {
         prop_assert_eq!(verified.as_ref(), Ok(&history.incident));
         let executed = history.incident.proposals.iter().filter(|p| p.started_at.is_some());
         for state in executed {
-            prop_assert!(quorum_met(state));
+            prop_assert_eq!(crate::approval::quorum_met(state), Ok(()));
         }
     }
 

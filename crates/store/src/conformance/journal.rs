@@ -63,15 +63,15 @@ pub async fn created_never_overwritten(store: &impl Journal) {
     assert!(store.records(&id).await.expect("reads").is_empty());
     let (first, shown) = note(&id, 1, Digest::ZERO, "one");
     store
-        .append(&first, &shown.into())
+        .append(&first, Some(&shown.into()))
         .await
         .expect("is created");
     let (other, other_shown) = note(&id, 1, Digest::ZERO, "another one");
-    let refused = store.append(&other, &other_shown.into()).await;
+    let refused = store.append(&other, Some(&other_shown.into())).await;
     assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
     let (second, shown) = note(&id, 2, first.digest, "two");
     store
-        .append(&second, &shown.clone().into())
+        .append(&second, Some(&shown.clone().into()))
         .await
         .expect("is created");
     let stored = store.records(&id).await.expect("reads");

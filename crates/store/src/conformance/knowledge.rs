@@ -3,7 +3,7 @@
 use model::{Role, Runbook, Scope, Service, Timestamp};
 
 use crate::embedding::DIMENSIONS;
-use crate::{Error, Knowledge, SavedToken};
+use crate::{Error, Knowledge, SavedPerson, SavedToken};
 
 pub async fn services_are_replaced_by_name(store: &impl Knowledge) {
     let service = |name: &str, team: &str| Service {
@@ -115,4 +115,27 @@ pub async fn tokens_are_found_by_hash_and_revoked_once(store: &impl Knowledge) {
     let unknown = store.revoke_token("t2", Timestamp(5)).await;
     assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
     assert_eq!(store.tokens().await.expect("reads").len(), 1);
+}
+
+pub async fn people_are_known_as_they_were_last(store: &impl Knowledge) {
+    let ada = SavedPerson {
+        subject: "oidc:ada".to_owned(),
+        name: "Ada".to_owned(),
+        role: Role::Responder,
+        scopes: vec![Scope::IncidentsRead],
+        source: "oidc".to_owned(),
+        seen_at: Timestamp(1),
+        disabled_at: None,
+    };
+    let known = async || store.person("oidc:ada").await.expect("reads");
+    assert_eq!(known().await, None);
+    store.put_person(&ada).await.expect("is stored");
+    assert_eq!(known().await, Some(ada.clone()));
+    let gone = SavedPerson {
+        disabled_at: Some(Timestamp(5)),
+        ..ada
+    };
+    store.put_person(&gone).await.expect("is stored");
+    assert_eq!(known().await, Some(gone.clone()));
+    assert_eq!(store.people().await.expect("reads"), [gone]);
 }

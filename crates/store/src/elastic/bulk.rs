@@ -222,6 +222,7 @@ mod tests {
             "incidents",
             "agent-audit-2026.11",
             "datapulse-tokens",
+            "datapulse-people",
             "<agent-audit-{now{yyyy.MM}}>",
             "incidents,x",
         ] {

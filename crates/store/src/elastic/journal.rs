@@ -34,7 +34,7 @@ const INCIDENTS_A_PAGE: usize = 1_000;
 
 #[async_trait]
 impl Journal for Elastic {
-    async fn append(&self, record: &StoredRecord, shown: &Projection) -> Result<(), Error> {
+    async fn append(&self, record: &StoredRecord, shown: Option<&Projection>) -> Result<(), Error> {
         self.writable()?;
         let columns = read_record(record)?;
         let attempt = attempt()?;
@@ -48,14 +48,20 @@ impl Journal for Elastic {
         })
         .await;
         // The record is what counts: what is shown of it is made again with the next one.
-        if let Err(error) = self.put_projection(shown).await {
+        if let Some(shown) = shown
+            && let Err(error) = self.put_projection(shown).await
+        {
             tracing::warn!(%error, incident = %record.incident, "the incident's projection lags behind");
         }
         Ok(())
     }
 
-    async fn records(&self, incident: &IncidentId) -> Result<Vec<StoredRecord>, Error> {
-        self.fold(incident, 0).await
+    async fn records_after(
+        &self,
+        incident: &IncidentId,
+        after: u64,
+    ) -> Result<Vec<StoredRecord>, Error> {
+        self.fold_after(incident, after, 0).await
     }
 
     async fn incidents(&self) -> Result<Vec<IncidentId>, Error> {
@@ -81,15 +87,25 @@ impl Elastic {
         incident: &IncidentId,
         known: u64,
     ) -> Result<Vec<StoredRecord>, Error> {
+        self.fold_after(incident, 0, known).await
+    }
+
+    /// The same from behind `after`.
+    async fn fold_after(
+        &self,
+        incident: &IncidentId,
+        after: u64,
+        known: u64,
+    ) -> Result<Vec<StoredRecord>, Error> {
         let mut records = Vec::new();
-        let (mut from, mut block) = (1, FIRST_BLOCK);
+        let (mut from, mut block) = (after + 1, FIRST_BLOCK);
         loop {
             let found = self.block(incident, from, block).await?;
             let gap = (found.len() as u64) < block;
             records.extend(found);
             from += block;
             if gap && from > known {
-                return Ok(up_to_gap(records, known));
+                return Ok(up_to_gap(records, after, known));
             }
             block = BLOCK;
         }
@@ -162,8 +178,8 @@ impl Elastic {
 
 /// Documents of one request are read one after the other: one that was created meanwhile may be
 /// seen without the one before it, and must wait for the next fold.
-fn up_to_gap(mut records: Vec<StoredRecord>, known: u64) -> Vec<StoredRecord> {
-    let mut last = 0;
+fn up_to_gap(mut records: Vec<StoredRecord>, after: u64, known: u64) -> Vec<StoredRecord> {
+    let mut last = after;
     records.retain(|record| {
         let kept = record.seq <= known || record.seq == last + 1;
         if kept {
@@ -339,7 +355,7 @@ mod tests {
                 seq: *seq,
                 ..stored()
             });
-            let kept = up_to_gap(records.collect(), known);
+            let kept = up_to_gap(records.collect(), 0, known);
             kept.iter().map(|record| record.seq).collect::<Vec<_>>()
         };
         assert_eq!(seqs(&[1, 2, 4], 0), [1, 2]);

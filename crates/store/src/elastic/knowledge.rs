@@ -1,4 +1,4 @@
-//! Services, runbooks and tokens, an index each.
+//! Services, runbooks, tokens and people, an index each.
 
 use async_trait::async_trait;
 use model::{Runbook, Service, Timestamp};
@@ -11,8 +11,8 @@ use super::client::{Again, Call};
 use super::failure::Failure;
 use crate::embedding;
 use crate::error::Error;
-use crate::indices::{RUNBOOKS, SERVICES, TOKENS};
-use crate::knowledge::{Knowledge, SavedToken};
+use crate::indices::{PEOPLE, RUNBOOKS, SERVICES, TOKENS};
+use crate::knowledge::{Knowledge, SavedPerson, SavedToken};
 
 /// Services, runbooks or tokens that are read at once: one page of a search.
 pub const MAX_KNOWN: usize = 10_000;
@@ -78,15 +78,7 @@ impl Knowledge for Elastic {
     }
 
     async fn token(&self, hash: &str) -> Result<Option<SavedToken>, Error> {
-        let call = Call::get([TOKENS, "_doc", hash]).with("realtime", "true");
-        match self.client().send(&call).await {
-            Ok(reply) if reply.body["found"] == Value::Bool(true) => {
-                kept(&reply.body, "token").map(Some)
-            }
-            Ok(_) => Ok(None),
-            Err(failure) if failure.is_missing_index() => Err(not_set_up(TOKENS)),
-            Err(failure) => Err(failure.into()),
-        }
+        self.one(TOKENS, hash, "token").await
     }
 
     async fn tokens(&self) -> Result<Vec<SavedToken>, Error> {
@@ -109,9 +101,46 @@ impl Knowledge for Elastic {
             "token {id}: others wrote to it {MAX_REVOKING} times: try again"
         )))
     }
+
+    async fn put_person(&self, person: &SavedPerson) -> Result<(), Error> {
+        self.writable()?;
+        let document = json!({
+            "id": person.subject,
+            "name": person.name,
+            "person": text_of(person)?,
+        });
+        self.put(PEOPLE, &person.subject, &document).await
+    }
+
+    async fn person(&self, subject: &str) -> Result<Option<SavedPerson>, Error> {
+        self.one(PEOPLE, subject, "person").await
+    }
+
+    async fn people(&self) -> Result<Vec<SavedPerson>, Error> {
+        let hits = self.all(PEOPLE, "id").await?;
+        hits.iter().map(|hit| kept(hit, "person")).collect()
+    }
 }
 
 impl Elastic {
+    /// What was kept as text in one field of the document of this id.
+    async fn one<T: DeserializeOwned>(
+        &self,
+        index: &str,
+        id: &str,
+        field: &str,
+    ) -> Result<Option<T>, Error> {
+        let call = Call::get([index, "_doc", id]).with("realtime", "true");
+        match self.client().send(&call).await {
+            Ok(reply) if reply.body["found"] == Value::Bool(true) => {
+                kept(&reply.body, field).map(Some)
+            }
+            Ok(_) => Ok(None),
+            Err(failure) if failure.is_missing_index() => Err(not_set_up(index)),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
     /// Whether it is revoked now; false where another writer was first.
     async fn revoke(&self, hash: &str, at: Timestamp) -> Result<bool, Error> {
         let get = Call::get([TOKENS, "_doc", hash]).with("realtime", "true");

@@ -74,7 +74,8 @@ impl Elastic {
     pub async fn catch_up(&self) -> Result<usize, Error> {
         self.writable()?;
         let mut made = 0;
-        let heads = self.heads().await?;
+        let mut heads = self.heads().await?;
+        heads.retain(|(chain, _)| !chain.is_system());
         for page in heads.chunks(PROJECTIONS_A_PAGE) {
             let ids: Vec<&str> = page.iter().map(|(incident, _)| incident.as_str()).collect();
             let call = Call::post([INCIDENTS, "_mget"], &json!({ "ids": ids }))

@@ -6,7 +6,7 @@ use esql::ast::CommandKind;
 use esql::{DataType, Field, Limits, Parameter, ParameterKind, Request};
 use serde_json::{Map, Value, json};
 
-use crate::indices::TOKENS;
+use crate::indices::{PEOPLE, TOKENS};
 
 /// The body. Where the request wants other rows than Elasticsearch's default, a `LIMIT` at the
 /// end says so: without one there are 1,000.
@@ -36,21 +36,24 @@ fn parameter(parameter: &Parameter) -> Value {
     }
 }
 
-/// Hashes of tokens are no one's to read, whatever the pattern in `FROM` takes in.
+/// What no query reads.
+const HIDDEN: [&str; 2] = [TOKENS, PEOPLE];
+
+/// Hashes of tokens, and who may do what, are no one's to read, whatever the pattern in `FROM` takes in.
 fn filter(request: &Request) -> Option<Value> {
     let wanted = request.filter.as_ref();
     // Elasticsearch words some errors otherwise where there is a filter: none without need.
     if never_names_tokens(request) {
         return wanted.cloned();
     }
-    let mut all = json!({ "bool": { "must_not": [{ "term": { "_index": TOKENS } }] } });
+    let mut all = json!({ "bool": { "must_not": [{ "terms": { "_index": HIDDEN } }] } });
     if let Some(wanted) = wanted {
         all["bool"]["filter"] = json!([wanted]);
     }
     Some(all)
 }
 
-/// Whether the query, as far as we can read it, takes nothing from the index of tokens.
+/// Whether the query, as far as we can read it, takes nothing from what is hidden.
 fn never_names_tokens(request: &Request) -> bool {
     let Ok(query) = esql::parser::parse(&request.query, &request.params) else {
         return false;
@@ -71,8 +74,8 @@ fn is_elsewhere(pattern: &str) -> bool {
         return false;
     }
     match pattern.split_once('*') {
-        Some((before, _)) => !TOKENS.starts_with(before),
-        None => pattern != TOKENS,
+        Some((before, _)) => !HIDDEN.iter().any(|name| name.starts_with(before)),
+        None => !HIDDEN.contains(&pattern),
     }
 }
 

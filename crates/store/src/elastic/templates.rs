@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::embedding::DIMENSIONS;
-use crate::indices::{INCIDENTS, JOURNAL_PREFIX, RUNBOOKS, SERVICES, TIMESTAMP, TOKENS};
+use crate::indices::{INCIDENTS, JOURNAL_PREFIX, PEOPLE, RUNBOOKS, SERVICES, TIMESTAMP, TOKENS};
 
 /// Above Elastic's own templates (100), below what an operator may want to put over ours.
 const PRIORITY: u32 = 250;
@@ -60,6 +60,7 @@ pub fn wanted(retention_days: u32) -> Vec<Wanted> {
         },
         index(RUNBOOKS, runbooks()),
         index(TOKENS, tokens()),
+        index(PEOPLE, people()),
     ]
 }
 
@@ -206,6 +207,13 @@ fn runbooks() -> Value {
 fn tokens() -> Value {
     let mut mappings = strict(&[("id", "keyword"), ("hash", "keyword"), ("name", "keyword")]);
     mappings["properties"]["token"] =
+        json!({ "type": "keyword", "index": false, "doc_values": false });
+    mappings
+}
+
+fn people() -> Value {
+    let mut mappings = strict(&[("id", "keyword"), ("name", "keyword")]);
+    mappings["properties"]["person"] =
         json!({ "type": "keyword", "index": false, "doc_values": false });
     mappings
 }

@@ -29,11 +29,12 @@ const CATALOG: &str = "the row can't be used: restore from a backup: datapulse s
 const ASIDE: &str = "what it held is missing from answers: restore from a backup, or send the documents again; it is told until its file in damaged/ is deleted";
 
 /// Tables of JSON: by what each row is named, and what it is.
-const JSON_TABLES: [(&str, &str); 6] = [
+const JSON_TABLES: [(&str, &str); 7] = [
     ("summaries", "incident"),
     ("services", "name"),
     ("runbooks", "id"),
     ("tokens", "id"),
+    ("people", "subject"),
     ("indices", "name"),
     ("templates", "name"),
 ];

@@ -12,16 +12,18 @@ use crate::journal::{
 
 #[async_trait]
 impl Journal for Embedded {
-    async fn append(&self, record: &StoredRecord, shown: &Projection) -> Result<(), Error> {
+    async fn append(&self, record: &StoredRecord, shown: Option<&Projection>) -> Result<(), Error> {
         self.writable()?;
         let inner = self.inner.clone();
-        let (record, shown) = (record.clone(), shown.clone());
+        let (record, shown) = (record.clone(), shown.cloned());
         self.inner
             .database
             .call(move |connection| {
                 let transaction = connection.transaction()?;
                 insert(&transaction, &record)?;
-                replace(&transaction, &shown)?;
+                if let Some(shown) = &shown {
+                    replace(&transaction, shown)?;
+                }
                 transaction.commit()?;
                 // The record is durable whatever becomes of the anchor: the next append or the
                 // next start writes the line that is missing.
@@ -34,11 +36,15 @@ impl Journal for Embedded {
             .await
     }
 
-    async fn records(&self, incident: &IncidentId) -> Result<Vec<StoredRecord>, Error> {
+    async fn records_after(
+        &self,
+        incident: &IncidentId,
+        after: u64,
+    ) -> Result<Vec<StoredRecord>, Error> {
         let incident = incident.clone();
         self.inner
             .database
-            .call(move |connection| records(connection, &incident))
+            .call(move |connection| records_after(connection, &incident, after))
             .await
     }
 
@@ -141,10 +147,18 @@ pub fn incidents(connection: &Connection) -> Result<Vec<IncidentId>, Error> {
 }
 
 pub fn records(connection: &Connection, incident: &IncidentId) -> Result<Vec<StoredRecord>, Error> {
+    records_after(connection, incident, 0)
+}
+
+fn records_after(
+    connection: &Connection,
+    incident: &IncidentId,
+    after: u64,
+) -> Result<Vec<StoredRecord>, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT seq, bytes, digest FROM records WHERE incident = ?1 ORDER BY seq",
+        "SELECT seq, bytes, digest FROM records WHERE incident = ?1 AND seq > ?2 ORDER BY seq",
     )?;
-    let rows = statement.query_map([incident.as_str()], |row| {
+    let rows = statement.query_map(params![incident.as_str(), after as i64], |row| {
         Ok((
             row.get::<_, i64>(0)?,
             row.get::<_, Vec<u8>>(1)?,

@@ -1,4 +1,4 @@
-//! Services, runbooks and tokens in SQLite.
+//! Services, runbooks, tokens and people in SQLite.
 
 use async_trait::async_trait;
 use model::{Runbook, Service, Timestamp};
@@ -10,7 +10,7 @@ use super::database::blocking;
 use crate::embedding;
 use crate::error::Error;
 use crate::indices::SERVICES;
-use crate::knowledge::{Knowledge, SavedToken, service};
+use crate::knowledge::{Knowledge, SavedPerson, SavedToken, service};
 use crate::telemetry::{Document, ItemResult, Operation, Telemetry};
 
 #[async_trait]
@@ -116,6 +116,42 @@ impl Knowledge for Embedded {
                 token.revoked_at.get_or_insert(at);
                 save_token(connection, &token)
             })
+            .await
+    }
+
+    async fn put_person(&self, person: &SavedPerson) -> Result<(), Error> {
+        self.writable()?;
+        let person = person.clone();
+        self.inner
+            .database
+            .call(move |connection| {
+                connection.execute(
+                    "INSERT OR REPLACE INTO people(subject, json) VALUES(?1, ?2)",
+                    params![person.subject, json(&person)?],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn person(&self, subject: &str) -> Result<Option<SavedPerson>, Error> {
+        let subject = subject.to_owned();
+        self.inner
+            .database
+            .call(move |connection| {
+                let text: Option<String> = connection
+                    .prepare_cached("SELECT json FROM people WHERE subject = ?1")?
+                    .query_row([&subject], |row| row.get(0))
+                    .optional()?;
+                text.map(|text| read(&text)).transpose()
+            })
+            .await
+    }
+
+    async fn people(&self) -> Result<Vec<SavedPerson>, Error> {
+        self.inner
+            .database
+            .call(|connection| all(connection, "SELECT json FROM people ORDER BY subject"))
             .await
     }
 }

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType as Arrow, Field as ArrowField, Schema};
 use datafusion::datasource::MemTable;
 use esql::{DataType, Field, Index, IndexMode};
 use model::{IncidentId, Measured, Projection, Service, Summary};
-use rusqlite::Connection;
+use rusqlite::{Connection, params_from_iter};
 
 use super::journal::read_projection;
 use super::knowledge::{embedded_runbooks, services};
@@ -268,13 +268,19 @@ fn journal_months(connection: &Connection) -> Result<Vec<String>, Error> {
     let mut statement = connection
         .prepare_cached("SELECT DISTINCT substr(incident, 1, 11) FROM records ORDER BY 1")?;
     let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-    rows.map(|prefix| {
-        let prefix = prefix?;
-        IncidentId::parse(&format!("{prefix}000000000000"))
-            .map(|id| id.journal_index())
-            .ok_or_else(|| Error::Damaged(format!("journal: {prefix:?} begins no incident id")))
-    })
-    .collect()
+    let months: Result<Vec<String>, Error> = rows
+        .map(|prefix| {
+            let prefix = prefix?;
+            IncidentId::parse(&format!("{prefix}000000000000"))
+                .map(|id| id.journal_index())
+                .ok_or_else(|| Error::Damaged(format!("journal: {prefix:?} begins no incident id")))
+        })
+        .collect();
+    // The system chain lies in the month's index too.
+    let mut months = months?;
+    months.sort();
+    months.dedup();
+    Ok(months)
 }
 
 struct Line {
@@ -294,10 +300,12 @@ fn journal(connection: &Connection, index: &str) -> Result<Index, Error> {
     let month = index.trim_start_matches(JOURNAL_PREFIX).replace('.', "");
     let mut statement = connection.prepare_cached(
         "SELECT incident, seq, at_ms, agent, action, decision, approved_by, digest, previous, \
-         bytes FROM records WHERE incident >= ?1 AND incident < ?2 ORDER BY position",
+         bytes FROM records WHERE (incident >= ?1 AND incident < ?2) \
+         OR (incident >= ?3 AND incident < ?4) ORDER BY position",
     )?;
-    let (from, to) = (format!("INC-{month}-"), format!("INC-{month}."));
-    let rows = statement.query_map([from, to], |row| {
+    let bounds =
+        ["INC", "SYS"].map(|kind| [format!("{kind}-{month}-"), format!("{kind}-{month}.")]);
+    let rows = statement.query_map(params_from_iter(bounds.as_flattened()), |row| {
         Ok(Line {
             incident: row.get(0)?,
             seq: row.get(1)?,

@@ -44,7 +44,7 @@ async fn the_journal_keeps_exact_bytes_and_no_policy_deletes_it() {
     .await;
     let next = crate::journal::record(4, chain[2].digest, "the fourth");
     store
-        .append(&next, &crate::journal::shown("fails", 4))
+        .append(&next, Some(&crate::journal::shown("fails", 4)))
         .await
         .expect("is created");
     let seen = ask("GET", &format!("/{index}/_count?q=seq:4"), None).await;

@@ -129,7 +129,7 @@ pub async fn chain(store: &Elastic, records: u64) -> Vec<StoredRecord> {
         let previous = chain.last().map_or(Digest::ZERO, |last| last.digest);
         let next = record(seq, previous, "a note");
         store
-            .append(&next, &shown("fails", seq))
+            .append(&next, Some(&shown("fails", seq)))
             .await
             .expect("is created");
         chain.push(next);
@@ -146,7 +146,7 @@ async fn of_many_writers_one_wins() {
         let store = store.clone();
         tokio::spawn(async move {
             let one = note(&format!("writer {number}"));
-            (store.append(&one, &shown("fails", 1)).await, one)
+            (store.append(&one, Some(&shown("fails", 1))).await, one)
         })
     });
     let mut won = Vec::new();
@@ -194,14 +194,14 @@ async fn another_writers_record_is_a_conflict_even_with_the_same_bytes() {
     let first = fresh(dir.path()).await;
     let same = note("the same");
     first
-        .append(&same, &shown("fails", 1))
+        .append(&same, Some(&shown("fails", 1)))
         .await
         .expect("is created");
     let proxy = losing("/_create/", Loses::Answers, 1).await;
     let address = through(&proxy.url);
     let other = tempfile::tempdir().expect("a folder");
     let second = Elastic::open(address, other.path()).await.expect("opens");
-    let refused = second.append(&same, &shown("fails", 1)).await;
+    let refused = second.append(&same, Some(&shown("fails", 1))).await;
     assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
     assert_eq!(proxy.lost.load(Ordering::SeqCst), 1, "an answer was lost");
 }
@@ -289,7 +289,7 @@ async fn long_histories_are_read_whole_and_tampering_shows() {
         "{found:?}"
     );
     store
-        .append(&chain[69], &shown("fails", 70))
+        .append(&chain[69], Some(&shown("fails", 70)))
         .await
         .expect("is created again");
 

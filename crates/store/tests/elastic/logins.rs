@@ -146,7 +146,7 @@ async fn who_is_not_let_in_is_told_why() {
         "{error}"
     );
     let error = store
-        .append(&note("one"), &shown("fails", 1))
+        .append(&note("one"), Some(&shown("fails", 1)))
         .await
         .expect_err("may not");
     assert!(matches!(error, Error::Refused(_)), "{error:?}");

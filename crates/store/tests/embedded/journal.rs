@@ -84,7 +84,7 @@ pub async fn incident(store: &Embedded, subject: &str) -> IncidentId {
         records.push(record);
         let fold = Incident::fold(&records).expect("is legal");
         store
-            .append(&stored, &Projection::from(&fold))
+            .append(&stored, Some(&Projection::from(&fold)))
             .await
             .expect("is created");
     }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use casework::{Clock, Stage as _};
 use executor::Executor;
 use model::incident::ProposalStage;
-use model::{Actor, Event, Incident, Recovery, Report, Timestamp};
+use model::{Incident, Recovery, Report, Timestamp};
 use resolver::Resolver;
 use sentinel::Sentinel;
 use serde::Serialize;
@@ -28,7 +28,7 @@ use super::score::calibration::{self, Calibration, Outcome};
 use crate::arguments::{Mode, Output};
 use crate::backend::Backend;
 use crate::context::Context as Here;
-use crate::demo::{is_right, shorten};
+use crate::demo::{is_right, responders, shorten};
 use crate::import;
 use crate::print;
 use crate::refusal::wrong_use;
@@ -365,22 +365,10 @@ impl Bench {
         let Some(offered) = incident.proposals.iter().find(pending) else {
             return Ok((None, None));
         };
-        let (proposal, seal) = (offered.proposal.id.clone(), offered.seal);
+        let proposal = offered.proposal.id.clone();
         let action = &offered.proposal.action;
         let action = format!("{} {}", action.kind.name(), action.target);
-        let person = Actor::Person {
-            subject: "eval".to_owned(),
-            name: crate::demo::RESPONDER.to_owned(),
-            via: "eval".to_owned(),
-        };
-        let decided = Event::Decided {
-            proposal: proposal.clone(),
-            seal,
-            approve: true,
-            reason: "the first offer".to_owned(),
-        };
-        let casework = &self.parts.casework;
-        casework.record(&incident.id, person, decided).await?;
+        responders::agree(&self.parts.casework, &incident.id, &proposal).await?;
         let until = self.clock.now().ms() + PATIENCE_MS;
         while self.clock.now().ms() < until {
             self.executor.look(self.incident().await?).await?;

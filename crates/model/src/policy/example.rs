@@ -1,0 +1,239 @@
+//! Examples that a policy is held against: what people agreed to, and what should come of it.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::Policy;
+use crate::action::{Action, ActionKind, TargetState};
+use crate::actor::Actor;
+use crate::approval;
+use crate::identity::IncidentId;
+use crate::incident::{BreakGlass, DecisionMade, ProposalStage, ProposalState};
+use crate::proposal::{Check, Proposal, Requester};
+use crate::time::Timestamp;
+
+/// What comes of a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    /// It is executed.
+    Go,
+    /// More people, or others, must agree.
+    Wait,
+    /// Enough agreed, and a freeze holds it back.
+    Frozen,
+}
+
+impl Expected {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::Wait => "wait",
+            Self::Frozen => "frozen",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    pub name: String,
+    pub kind: ActionKind,
+    pub target: String,
+    pub at: Timestamp,
+    /// Who asked for it; none: Resolver offered it.
+    #[serde(default)]
+    pub requested_by: Option<String>,
+    /// Who is on call for the target, as `lookup-services` would say.
+    #[serde(default)]
+    pub on_call: Option<String>,
+    /// Who said yes.
+    #[serde(default)]
+    pub approved_by: Vec<String>,
+    /// Who decided alone.
+    #[serde(default)]
+    pub break_glass_by: Option<String>,
+    pub expect: Expected,
+}
+
+fn person(name: &str) -> Actor {
+    Actor::Person {
+        subject: format!("person:{name}"),
+        name: name.to_owned(),
+        via: "example".to_owned(),
+    }
+}
+
+impl Example {
+    /// What comes of it under this policy, and why.
+    pub fn comes_to(&self, policy: &Policy) -> (Expected, String) {
+        let state = self.state(policy);
+        let counted = approval::counted(&state, &|_| true);
+        if let Err(missing) = approval::suffices(&state.proposal, &counted) {
+            return (Expected::Wait, missing);
+        }
+        match approval::held_back(&state, policy, self.at) {
+            Some(why) => (Expected::Frozen, why),
+            None => (Expected::Go, "enough agreed".to_owned()),
+        }
+    }
+
+    fn state(&self, policy: &Policy) -> ProposalState {
+        let proposal = self.proposal(policy);
+        let seal = proposal.seal(&IncidentId::derive("example", &self.name, self.at));
+        let made = |name: &String, break_glass| DecisionMade {
+            actor: person(name),
+            at: self.at,
+            approve: true,
+            reason: "an example".to_owned(),
+            break_glass,
+        };
+        let alone = self.break_glass_by.iter().filter(|_| policy.break_glass);
+        let decisions = self
+            .approved_by
+            .iter()
+            .map(|name| made(name, false))
+            .chain(alone.clone().map(|name| made(name, true)))
+            .collect();
+        ProposalState {
+            seal,
+            stage: ProposalStage::Pending,
+            decisions,
+            idempotency_key: None,
+            started_at: None,
+            finished_at: None,
+            result: None,
+            recovery: None,
+            note: None,
+            break_glass: alone.clone().next().map(|name| BreakGlass {
+                by: person(name),
+                at: self.at,
+                reason: "an example".to_owned(),
+                review: None,
+            }),
+            proposal,
+        }
+    }
+
+    fn proposal(&self, policy: &Policy) -> Proposal {
+        let terms = policy.terms(self.kind, self.on_call.as_deref(), self.at);
+        let requester = self.requested_by.iter().map(|name| Requester {
+            subject: format!("person:{name}"),
+            name: name.clone(),
+        });
+        Proposal {
+            id: "P1".to_owned(),
+            action: Action {
+                kind: self.kind,
+                target: self.target.clone(),
+                parameters: IndexMap::new(),
+            },
+            why: self.name.clone(),
+            risk: terms.risk,
+            risk_note: String::new(),
+            eta_s: 0,
+            undo: None,
+            check: Check {
+                tool: String::new(),
+                query: String::new(),
+                parameters: IndexMap::new(),
+                says: String::new(),
+            },
+            runbook: None,
+            hypothesis: None,
+            evidence: Vec::new(),
+            observed: TargetState::new(self.target.clone(), serde_json::Value::Null, self.at),
+            policy_version: terms.policy_version.clone(),
+            quorum: terms.quorum,
+            expires: terms.expires,
+            requesters: requester.collect(),
+            not_the_requester: terms.not_the_requester,
+            on_call: terms.on_call,
+            request: None,
+            replaces: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Freeze, RiskTier};
+
+    fn example(kind: ActionKind, approved_by: &[&str]) -> Example {
+        Example {
+            name: "example".to_owned(),
+            kind,
+            target: "payment".to_owned(),
+            at: Timestamp::parse("2026-11-27T10:00:00Z").expect("valid"),
+            requested_by: Some("ada".to_owned()),
+            on_call: Some("Bob, eve".to_owned()),
+            approved_by: approved_by.iter().map(|&name| name.to_owned()).collect(),
+            break_glass_by: None,
+            expect: Expected::Go,
+        }
+    }
+
+    #[test]
+    fn four_eyes_by_tier() {
+        let policy = Policy::default();
+        let comes = |kind, people: &[&str]| example(kind, people).comes_to(&policy).0;
+        use ActionKind::{Rollback, Scale, TrafficShift};
+        use Expected::{Go, Wait};
+        assert_eq!(comes(Scale, &[]), Wait);
+        assert_eq!(comes(Scale, &["ada"]), Go, "low: whoever asked may");
+        assert_eq!(comes(Rollback, &["ada"]), Wait, "medium: not whoever asked");
+        assert_eq!(comes(Rollback, &["bob"]), Go);
+        assert_eq!(comes(TrafficShift, &["bob"]), Wait, "high: two");
+        assert_eq!(
+            comes(TrafficShift, &["bob", "bob"]),
+            Wait,
+            "one twice is one"
+        );
+        assert_eq!(comes(TrafficShift, &["bob", "ada"]), Wait);
+        assert_eq!(comes(TrafficShift, &["bob", "cyd"]), Go);
+    }
+
+    #[test]
+    fn who_is_on_call_must_be_among_them_where_the_policy_says_so() {
+        let policy = Policy {
+            on_call: [RiskTier::Medium].into(),
+            ..Policy::default()
+        };
+        let comes = |people: &[&str]| example(ActionKind::Rollback, people).comes_to(&policy);
+        let (verdict, why) = comes(&["cyd"]);
+        assert_eq!(verdict, Expected::Wait);
+        assert!(why.ends_with("who is on call: Bob, eve"), "{why}");
+        assert_eq!(comes(&["bob"]).0, Expected::Go, "names in any case");
+        let unknown = Example {
+            on_call: None,
+            ..example(ActionKind::Rollback, &["cyd"])
+        };
+        assert_eq!(unknown.comes_to(&policy).0, Expected::Wait);
+    }
+
+    #[test]
+    fn a_break_glass_goes_through_a_freeze_unless_the_policy_forbids_it() {
+        let freeze = Freeze {
+            name: "sale".to_owned(),
+            from: "2026-11-27T00:00:00Z".to_owned(),
+            to: "2026-11-28T00:00:00Z".to_owned(),
+            days: Vec::new(),
+            services: Vec::new(),
+            kinds: Vec::new(),
+        };
+        let mut policy = Policy {
+            freeze: vec![freeze],
+            ..Policy::default()
+        };
+        let usual = example(ActionKind::Rollback, &["bob"]);
+        assert_eq!(usual.comes_to(&policy).0, Expected::Frozen);
+        let alone = Example {
+            break_glass_by: Some("ada".to_owned()),
+            ..example(ActionKind::TrafficShift, &[])
+        };
+        assert_eq!(alone.comes_to(&policy).0, Expected::Go);
+        policy.break_glass = false;
+        assert_eq!(alone.comes_to(&policy).0, Expected::Wait);
+    }
+}
