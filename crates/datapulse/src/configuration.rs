@@ -53,6 +53,7 @@ pub struct Configuration {
     /// Webhooks that people are told through.
     pub webhook: Vec<Webhook>,
     pub deployments: Deployments,
+    pub identity: gateway::identity::Settings,
     pub retention: Retention,
 }
 
@@ -226,6 +227,7 @@ impl Configuration {
             (line_of(text, table, key), message.clone())
         })?;
         self.check_policy(text)?;
+        self.check_identity(text)?;
         self.check_retention(text)?;
         self.check_calls(text)
     }
@@ -239,6 +241,14 @@ impl Configuration {
         self.policy.check().map_err(|message| {
             let key = message.split([':', '.', '[']).next().unwrap_or_default();
             (line_of(text, "policy", key), format!("policy.{message}"))
+        })
+    }
+
+    fn check_identity(&self, text: &str) -> Found {
+        self.identity.check().map_err(|message| {
+            let key = message.split([':', ',']).next().unwrap_or_default();
+            let line = line_of(text, "identity", key);
+            (line, format!("identity.{message}"))
         })
     }
 

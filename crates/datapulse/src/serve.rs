@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use casework::Clock;
+use gateway::identity::Identity;
 use gateway::{Gateway, Principal};
 use model::Role;
 use serde_json::json;
@@ -203,7 +204,10 @@ impl Door {
             cors_origins: parts.cors_origins.clone(),
             metrics: measure::recorder(&parts.casework)?,
         };
+        let identity = Identity::new(&parts.identity, parts.identity_secret.clone())
+            .map_err(anyhow::Error::msg)?;
         let mut gateway = Gateway::new(parts.casework.clone(), options)
+            .with_identity(identity)
             .with_deployments_secret(parts.deployments_secret.clone());
         if let Some(store) = parts.store.embedded() {
             gateway = gateway.with_store(store.clone());

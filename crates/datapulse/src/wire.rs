@@ -31,6 +31,9 @@ pub struct Parts {
     pub cors_origins: Vec<String>,
     /// What senders of deployments sign with.
     pub deployments_secret: Option<Secret>,
+    pub identity: gateway::identity::Settings,
+    /// Of our client at the identity provider.
+    pub identity_secret: Option<Secret>,
 }
 
 impl Parts {
@@ -57,6 +60,11 @@ impl Parts {
                 "" => None,
                 variable => Some(configuration::secret(variable, "deployments")?),
             },
+            identity_secret: match configuration.identity.client_secret_env.as_str() {
+                "" => None,
+                variable => Some(configuration::secret(variable, "identity")?),
+            },
+            identity: configuration.identity.clone(),
             cors_origins: configuration.server.cors_origins.clone(),
         })
     }

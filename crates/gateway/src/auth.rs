@@ -14,6 +14,7 @@ use store::{Knowledge, SavedToken};
 use subtle::ConstantTimeEq;
 
 use crate::cors::is_foreign;
+use crate::identity::by_signed_token;
 use crate::problem::Problem;
 use crate::state::Gateway;
 
@@ -75,6 +76,7 @@ impl Principal {
         match (&self.token, self.via.as_str()) {
             (Some(_), _) => "token",
             (None, "local") => "local",
+            (None, "oidc" | "jwt") => "oidc",
             (None, _) => "session",
         }
     }
@@ -95,14 +97,14 @@ impl Principal {
 }
 
 /// `bytes` random bytes in hexadecimal.
-fn random(bytes: usize) -> Result<String, store::Error> {
+pub fn random(bytes: usize) -> Result<String, store::Error> {
     let mut buffer = vec![0u8; bytes];
     getrandom::fill(&mut buffer)
         .map_err(|error| store::Error::Unavailable(format!("no random numbers: {error}")))?;
     Ok(hex::encode(buffer))
 }
 
-fn hash(secret: &str) -> String {
+pub fn hash(secret: &str) -> String {
     hex::encode(Sha256::digest(secret.as_bytes()))
 }
 
@@ -143,6 +145,27 @@ struct State {
     links: HashMap<String, (Principal, Instant)>,
     sessions: HashMap<String, Session>,
     wrong: Vec<Instant>,
+}
+
+impl State {
+    fn begin(&mut self, secret: &str, principal: Principal) {
+        let now = Instant::now();
+        self.sessions.retain(|_, session| session.alive());
+        if self.sessions.len() >= MAX_SESSIONS {
+            let oldest = self
+                .sessions
+                .iter()
+                .min_by_key(|(_, session)| session.seen)
+                .map(|(key, _)| key.clone());
+            oldest.map(|key| self.sessions.remove(&key));
+        }
+        let session = Session {
+            principal,
+            began: now,
+            seen: now,
+        };
+        self.sessions.insert(hash(secret), session);
+    }
 }
 
 struct Session {
@@ -189,15 +212,17 @@ impl Sessions {
             };
             principal.via = "session".to_owned();
             principal.csrf = Some(csrf);
-            let now = Instant::now();
-            state.sessions.retain(|_, session| session.alive());
-            if state.sessions.len() >= MAX_SESSIONS {
-                state.sessions.clear();
-            }
-            let session = Session { principal: principal.clone(), began: now, seen: now };
-            state.sessions.insert(hash(&secret), session);
+            state.begin(&secret, principal.clone());
             Ok((secret, principal))
         })
+    }
+
+    /// A session of somebody who was just verified; gives its secret.
+    pub fn begin(&self, mut principal: Principal) -> Result<String, store::Error> {
+        let secret = random(24)?;
+        principal.csrf = Some(random(16)?);
+        self.with(|state| state.begin(&secret, principal));
+        Ok(secret)
     }
 
     /// Ends what was begun with a token that is revoked.
@@ -246,13 +271,18 @@ impl Session {
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie_of(headers, COOKIE)
+}
+
+/// The value of a cookie.
+pub fn cookie_of<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
+        .find(|(name, _)| *name == wanted)
         .map(|(_, value)| value)
 }
 
@@ -331,6 +361,9 @@ fn csrf_matches(principal: &Principal, headers: &HeaderMap) -> Result<(), Proble
 }
 
 async fn by_token(gateway: &Gateway, secret: &str) -> Result<Principal, Problem> {
+    if let Some(principal) = by_signed_token(gateway, secret).await? {
+        return Ok(principal);
+    }
     let found = gateway.casework.knowledge().token(&hash(secret)).await?;
     let Some(token) = found else {
         return Err(unauthorized("this token is not known here"));

@@ -13,6 +13,7 @@ pub mod cors;
 pub mod elastic;
 pub mod guard;
 pub mod hooks;
+pub mod identity;
 pub mod intake;
 pub mod openapi;
 pub mod page;

@@ -45,6 +45,7 @@ use crate::routes::{Access, Dialect, Route, table};
         automation::PeopleList,
         automation::PersonLine,
         automation::PersonChange,
+        crate::identity::login::LoginSettings,
         evidence::EvidenceRun,
         marks::Acknowledgement,
         marks::Note,

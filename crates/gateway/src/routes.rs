@@ -11,6 +11,7 @@ use crate::answers::{answers, wrong_method};
 use crate::cors::cors;
 use crate::elastic::dialect::{dialect, or_page as page_first};
 use crate::guard::{guard, hosts};
+use crate::identity::login;
 use crate::state::Gateway;
 use crate::{api, hooks, intake, openapi, page};
 
@@ -179,6 +180,9 @@ pub fn table() -> Vec<Route> {
         api("POST", "/tokens/{id}/revoke", manage, "Revoke a token", ("", ""), post(tokens::revoke)),
         api("POST", "/login-links", Access::Known, "A link that logs a browser in once", ("", "LoginLink"), post(tokens::login_link)),
         Route { max_body: hooks::deployments::MAX_BODY, ..api("POST", "/webhook/integrations/deployments", Access::Signed(Scope::TelemetryWrite), "A deployment: in our own form, GitHub's, GitLab's or Argo CD's", ("", ""), post(hooks::deployments::post)) },
+        api("GET", "/oidc/settings", Access::Public, "Whether an identity provider lets people in", ("", "LoginSettings"), get(login::settings)),
+        api("GET", "/oidc/login", Access::Public, "To the identity provider", ("", ""), get(login::begin)),
+        api("GET", "/oidc/callback", Access::Public, "Back from the identity provider", ("", ""), get(login::callback)),
         api("POST", "/logout", Access::Known, "End the session", ("", ""), post(page::log_out)),
         bare("POST", "/v1/logs", telemetry, "OTLP logs", post(intake::otlp::logs), otlp),
         bare("POST", "/v1/metrics", telemetry, "OTLP metrics", post(intake::otlp::metrics), otlp),

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::api::stream::MAX_STREAMS;
 use crate::auth::Sessions;
+use crate::identity::Identity;
 use crate::intake::otlp::temporality::Deltas;
 use crate::intake::query::asynchronous::Queries;
 use crate::intake::{MAX_AT_ONCE, MAX_WAITING};
@@ -57,6 +58,8 @@ pub struct Gateway {
     pub store: Option<Embedded>,
     /// What senders of deployments sign with; `None`: they need a token.
     pub deployments_secret: Option<Secret>,
+    /// The OpenID provider; `None`: only tokens and login links let people in.
+    pub identity: Option<Arc<Identity>>,
     /// Held while a document is read, changed and stored.
     pub updates: Arc<Mutex<()>>,
     /// The last points of cumulative metrics; locked while a batch of them is stored.
@@ -75,6 +78,7 @@ impl Gateway {
             queries: Arc::default(),
             store: None,
             deployments_secret: None,
+            identity: None,
             updates: Arc::default(),
             deltas: Arc::new(Mutex::new(Deltas::default())),
         }
@@ -83,6 +87,12 @@ impl Gateway {
     /// With what senders of deployments sign with.
     pub fn with_deployments_secret(mut self, secret: Option<Secret>) -> Self {
         self.deployments_secret = secret;
+        self
+    }
+
+    /// With an OpenID provider.
+    pub fn with_identity(mut self, identity: Option<Identity>) -> Self {
+        self.identity = identity.map(Arc::new);
         self
     }
 

@@ -14,6 +14,7 @@ mod enrich;
 mod errors;
 mod esql_over_http;
 mod grpc;
+mod identity;
 mod indices;
 mod intake;
 mod lessons;

@@ -38,6 +38,13 @@ impl Server {
         Self::spawn(place, command)
     }
 
+    /// At the address that the configuration names, which others must know beforehand.
+    pub fn start_as_configured(place: &Place, environment: &[(&str, &str)]) -> Self {
+        let mut command = place.datapulse(&ARGUMENTS[..3]);
+        command.envs(environment.iter().copied());
+        Self::spawn(place, command)
+    }
+
     /// Within what a shell's script sets up; the script ends with `exec "$0" "$@"`.
     pub fn start_in(place: &Place, script: &str) -> Self {
         let mut command = Command::new("sh");

@@ -170,7 +170,7 @@ fn may_break_glass(policy: &Policy, principal: &Principal) -> Result<(), Problem
 
 /// What is known of a person who decides: the verdict holds their decision against it. A person
 /// who was disabled is refused.
-async fn remember(gateway: &Gateway, principal: &Principal) -> Result<(), Problem> {
+pub async fn remember(gateway: &Gateway, principal: &Principal) -> Result<(), Problem> {
     let knowledge = gateway.casework.knowledge();
     let known = knowledge.person(&principal.subject).await?;
     if let Some(at) = known.as_ref().and_then(|known| known.disabled_at) {
