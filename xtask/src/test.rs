@@ -195,6 +195,7 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
             "clients that others made didn't run: they need {what}"
         )),
     }
+    tiers.run("logins through a real OpenID provider", openid)?;
     tiers.run("README's commands", || yes(readme::run()?))?;
     tiers.run("recorded incidents, 12 in both modes", || {
         yes(soak::cases::sample(CASES)?)
@@ -221,6 +222,21 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
         )?)
     })?;
     tiers.run("browser", || yes(browser::run(browser::Pictures::OfTest)?))
+}
+
+/// The provider is fetched as its lock file says, and the tests that need it are run.
+fn openid() -> Result<()> {
+    let folder = root().join("xtask/servers/openid");
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund"])
+        .current_dir(&folder);
+    perform("npm ci", &mut npm)?;
+    let mut tests = clippy()?;
+    tests
+        .args(["test", "--workspace", "--test", "whole"])
+        .args(["--", "--ignored", "identity::"])
+        .env("DATAPULSE_TEST_OPENID", &folder);
+    perform("cargo test", &mut tests)
 }
 
 /// That tier alone, over the binary as it is now.

@@ -35,7 +35,17 @@ pub struct Everywhere {
     /// For people or for programs
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Text)]
     pub output: Output,
-    /// Token for the server's API
+    /// Server to talk to, such as https://datapulse.example; without it, the one that holds the
+    /// folder
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "DATAPULSE_SERVER",
+        hide_env_values = true
+    )]
+    pub server: Option<String>,
+    /// Token for the server's API; without it, that of `datapulse login`
     #[arg(
         long,
         global = true,
@@ -97,6 +107,8 @@ pub enum Command {
     Eval(Eval),
     /// Replay the store's past: what would have been noticed, missed, and cried out for nothing
     Backtest(Backtest),
+    /// Log in as a person through the server's identity provider
+    Login(Login),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(Token),
@@ -171,6 +183,16 @@ pub struct Investigate {
     /// When it was noticed, RFC 3339
     #[arg(long, value_name = "T")]
     pub at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Login {
+    /// By a code that is entered in a browser on any device
+    #[arg(long)]
+    pub device: bool,
+    /// Forget the login at this server
+    #[arg(long, conflicts_with = "device")]
+    pub forget: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::arguments::Everywhere;
+use crate::logins;
 use crate::progress::during;
 use crate::refusal::{of_status, wrong_use};
 
@@ -86,12 +87,17 @@ pub struct Client {
 impl Client {
     /// `None` where no server holds the folder.
     pub fn find(folder: &Path, everywhere: &Everywhere) -> Result<Option<Self>> {
+        if let Some(url) = &everywhere.server {
+            return Self::at(url, everywhere).map(Some);
+        }
         let Some(address) = Address::read(folder) else {
             return Ok(None);
         };
+        // Who has logged in is that person, even beside the server's own token.
         let token = everywhere
             .token
             .clone()
+            .or_else(|| logins::token(&address.url))
             .or(address.token)
             .unwrap_or_default();
         let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
@@ -111,11 +117,19 @@ impl Client {
                 "--url {url:?}: expected an address such as https://datapulse.example:5610"
             )));
         };
+        let url = known.as_str().trim_end_matches('/').to_owned();
+        let token = everywhere.token.clone().or_else(|| logins::token(&url));
         Ok(Self {
-            url: known.as_str().trim_end_matches('/').to_owned(),
-            token: everywhere.token.clone().unwrap_or_default(),
+            url,
+            token: token.unwrap_or_default(),
             http: reqwest::Client::builder().timeout(TIMEOUT).build()?,
         })
+    }
+
+    /// The same as somebody else.
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = token.to_owned();
+        self
     }
 
     /// The server, or an error that says what to do.

@@ -10,6 +10,7 @@ pub mod export;
 pub mod import;
 pub mod incident;
 pub mod investigate;
+pub mod login;
 pub mod ml;
 pub mod person;
 pub mod policy;

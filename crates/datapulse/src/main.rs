@@ -16,6 +16,7 @@ mod configuration;
 mod context;
 mod demo;
 mod import;
+mod logins;
 mod measure;
 mod print;
 mod progress;
@@ -126,6 +127,7 @@ async fn run(here: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Backtest(backtest) => commands::backtest::run(here, backtest).await,
         Command::Ml(ml) => commands::ml::run(here, ml).await,
         Command::Store(store) => commands::store::run(here, store).await,
+        Command::Login(login) => commands::login::run(here, login).await,
         Command::Token(token) => commands::token::run(here, token).await,
         // Was printed before anything was read.
         Command::Completion { .. } => Ok(0),

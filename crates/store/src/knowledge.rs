@@ -39,6 +39,9 @@ pub trait Knowledge: Send + Sync {
     /// [`Error::NotFound`] where there is no such id.
     async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<(), Error>;
 
+    /// Notes that a token was used; nothing where there is no such hash.
+    async fn touch_token(&self, hash: &str, at: Timestamp) -> Result<(), Error>;
+
     /// Adds or replaces.
     async fn put_person(&self, person: &SavedPerson) -> Result<(), Error>;
 
@@ -79,4 +82,7 @@ pub struct SavedToken {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    /// To some minutes: not every request is written down.
+    #[serde(default)]
+    pub last_used_at: Option<Timestamp>,
 }

@@ -2,8 +2,9 @@
 
 use anyhow::{Context as _, Result};
 use casework::Clock;
+use gateway::Principal;
 use gateway::api::tokens::{MAX_DAYS, may_be_a_persons};
-use model::Role;
+use model::{Act, Role};
 use serde_json::{Value, json};
 
 use crate::arguments::{Output, Token};
@@ -12,6 +13,7 @@ use crate::client::encode;
 use crate::context::Context as Here;
 use crate::print;
 use crate::refusal::wrong_use;
+use crate::wire;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -55,6 +57,7 @@ async fn create(here: &Here, name: &str, role: &str, person: bool, days: u32) ->
             let knowledge = store.knowledge();
             let (token, secret) =
                 gateway::issue_token(knowledge.as_ref(), name, parsed, person, life, now).await?;
+            noted(here, &store, gateway::api::tokens::issued(&token)).await?;
             json!({ "id": token.id, "name": name, "role": role, "person": person, "secret": secret, "expires_at": token.expires_at })
         }
     };
@@ -68,6 +71,15 @@ async fn create(here: &Here, name: &str, role: &str, person: bool, days: u32) ->
         );
     }
     Ok(0)
+}
+
+/// What is done in the folder itself is in the system chain too, as done by whoever may write
+/// there.
+async fn noted(here: &Here, store: &Backend, act: Act) -> Result<()> {
+    let casework = wire::casework(store, &here.configuration, Clock::wall())?;
+    let actor = Principal::local().actor();
+    casework.record_act(actor, act).await?;
+    Ok(())
 }
 
 async fn list(here: &Here) -> Result<u8> {
@@ -85,7 +97,15 @@ async fn list(here: &Here) -> Result<u8> {
         print::json(&page)?;
         return Ok(0);
     }
-    let keys = ["id", "name", "role", "person", "expires_at", "revoked_at"];
+    let keys = [
+        "id",
+        "name",
+        "role",
+        "person",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+    ];
     let none = Vec::new();
     let items: &Vec<Value> = page["items"].as_array().unwrap_or(&none);
     let rows = items
@@ -95,7 +115,15 @@ async fn list(here: &Here) -> Result<u8> {
     println!(
         "{}",
         print::table(
-            &["token", "name", "role", "person", "expires", "revoked"],
+            &[
+                "token",
+                "name",
+                "role",
+                "person",
+                "expires",
+                "revoked",
+                "last used",
+            ],
             rows
         )
     );
@@ -112,6 +140,10 @@ async fn revoke(here: &Here, id: &str) -> Result<u8> {
             let store = Backend::open(&here.configuration, &here.folder).await?;
             let now = Clock::wall().now();
             store.knowledge().revoke_token(id, now).await?;
+            let act = Act::TokenRevoked {
+                token: id.to_owned(),
+            };
+            noted(here, &store, act).await?;
         }
     }
     if here.output == Output::Json {

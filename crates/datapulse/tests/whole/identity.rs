@@ -375,3 +375,141 @@ async fn signed_tokens_of_machines_read_and_never_decide() {
     let settings = Answer::of(server.bare(Method::GET, &format!("{API}/oidc/settings"))).await;
     assert_eq!(settings.body["cli_client_id"], "cli");
 }
+
+/// `datapulse login` at work, and the address that it wants opened.
+fn logging_in(place: &Place, server: &Server, more: &[&str]) -> (Child, String, String) {
+    let mut arguments = vec!["login", "--server", &server.url];
+    arguments.extend(more);
+    let mut child = place
+        .datapulse(&arguments)
+        .env("XDG_CONFIG_HOME", place.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let (mut address, mut code) = (String::new(), String::new());
+    for line in lines.by_ref().map_while(Result::ok) {
+        let line = line.trim();
+        if line.starts_with("http") {
+            address = line.to_owned();
+        }
+        if let Some(entered) = line.strip_prefix("and enter") {
+            code = entered.trim().to_owned();
+        }
+        if !address.is_empty() && (more.is_empty() || !code.is_empty()) {
+            break;
+        }
+    }
+    std::thread::spawn(move || lines.for_each(drop));
+    (child, address, code)
+}
+
+fn ended(child: Child) -> String {
+    let output = child.wait_with_output().expect("ends");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the OpenID provider that `cargo xtask test` installs"]
+async fn the_command_line_logs_in_as_a_person() {
+    let both = both().await;
+    let (server, place) = (&both.server, &both._place);
+    let (child, address, _) = logging_in(place, server, &[]);
+    let start = Url::parse(&address).expect("an address");
+    assert!(
+        start
+            .query()
+            .is_some_and(|query| query.contains("code_challenge_method=S256"))
+    );
+    let mut browser = Browser::new(server);
+    let back = browser.log_in(start, "ada").await;
+    // Another login's answer is turned away, and the right one is still waited for.
+    let mut wrong = back.clone();
+    wrong.set_query(Some("code=x&state=y"));
+    assert_eq!(
+        browser.visit(wrong, None).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    let page = browser.visit(back, None).await;
+    assert!(page.body.contains("You are logged in"), "{}", page.body);
+    let said = ended(child);
+    assert!(said.contains("logged in as Ada (responder)"), "{said}");
+    let as_ada = |arguments: &[&str]| {
+        let mut command = place.datapulse(arguments);
+        command.env("XDG_CONFIG_HOME", place.path());
+        command.output().expect("runs")
+    };
+    let id = both.incident.as_str();
+    let done = as_ada(&[
+        "action",
+        "approve",
+        id,
+        "P1",
+        "--reason",
+        "yes",
+        "--server",
+        &server.url,
+        "-o",
+        "json",
+    ]);
+    assert!(done.status.success(), "{done:?}");
+    let incident: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    let by = &incident["proposals"][0]["decisions"][0]["actor"];
+    assert_eq!(
+        (&by["subject"], &by["via"]),
+        (&json!("oidc:ada"), &json!("jwt"))
+    );
+    assert!(
+        as_ada(&["login", "--forget", "--server", &server.url])
+            .status
+            .success()
+    );
+    let out = as_ada(&["incident", "list", "--server", &server.url]);
+    assert!(!out.status.success(), "nobody any more: {out:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the OpenID provider that `cargo xtask test` installs"]
+async fn the_command_line_logs_in_by_a_code_on_another_device() {
+    let both = both().await;
+    let (server, place) = (&both.server, &both._place);
+    let (child, address, code) = logging_in(place, server, &["--device"]);
+    let mut browser = Browser::new(server);
+    // The form asks for the code, then for a confirmation, then who it is.
+    let device = Url::parse(&address).expect("an address");
+    let mut page = browser.visit(device.clone(), None).await;
+    let mut tried = 0;
+    while !page.body.contains("Sign-in Success") {
+        tried += 1;
+        assert!(tried < 16, "{}: {}", page.url, page.body);
+        page = match page.next.take() {
+            Some(next) => browser.visit(next, None).await,
+            None if page.body.contains("name=\"login\"") => {
+                let url = page.url.clone();
+                browser
+                    .visit(url, Some("prompt=login&login=bob&password=any"))
+                    .await
+            }
+            None if page.body.contains("name=\"prompt\"") => {
+                let url = page.url.clone();
+                browser.visit(url, Some("prompt=consent")).await
+            }
+            None => {
+                let xsrf = page.body.split("name=\"xsrf\" value=\"").nth(1);
+                let xsrf = xsrf
+                    .and_then(|rest| rest.split('"').next())
+                    .expect("a form");
+                let confirm = match page.body.contains("name=\"confirm\"") {
+                    true => "&confirm=yes",
+                    false => "",
+                };
+                let form = format!("xsrf={xsrf}&user_code={code}{confirm}");
+                browser.visit(device.clone(), Some(&form)).await
+            }
+        };
+    }
+    let said = ended(child);
+    assert!(said.contains("logged in as Bob (responder)"), "{said}");
+}

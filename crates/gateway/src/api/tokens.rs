@@ -27,6 +27,8 @@ pub struct TokenLine {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    /// To some minutes.
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl From<SavedToken> for TokenLine {
@@ -39,6 +41,7 @@ impl From<SavedToken> for TokenLine {
             created_at: token.created_at,
             expires_at: token.expires_at,
             revoked_at: token.revoked_at,
+            last_used_at: token.last_used_at,
         }
     }
 }

@@ -114,16 +114,10 @@ pub struct Provider {
 
 impl Provider {
     pub fn new(settings: Settings, secret: Option<Secret>) -> Result<Self, String> {
-        // A redirect would send the client's secret where the provider's configuration isn't.
-        let http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| format!("no HTTP client: {error}"))?;
         Ok(Self {
             settings,
             secret,
-            wire: Wire { http },
+            wire: Wire::new()?,
             kept: Mutex::new(None),
         })
     }
@@ -294,8 +288,20 @@ impl Provider {
 }
 
 /// Requests to the provider.
-struct Wire {
+pub struct Wire {
     http: reqwest::Client,
+}
+
+impl Wire {
+    pub fn new() -> Result<Self, String> {
+        // A redirect would send secrets where the provider's configuration isn't.
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| format!("no HTTP client: {error}"))?;
+        Ok(Self { http })
+    }
 }
 
 impl<'c> AsyncHttpClient<'c> for Wire {

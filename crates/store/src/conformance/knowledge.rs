@@ -87,6 +87,7 @@ pub async fn tokens_are_found_by_hash_and_revoked_once(store: &impl Knowledge) {
         created_at: Timestamp(1),
         expires_at: Some(Timestamp(9)),
         revoked_at: None,
+        last_used_at: None,
     };
     store.put_token(&token).await.expect("is stored");
     assert_eq!(
@@ -112,6 +113,18 @@ pub async fn tokens_are_found_by_hash_and_revoked_once(store: &impl Knowledge) {
         Some(Timestamp(5)),
         "the first time stands"
     );
+    for at in [8, 6] {
+        let touched = store.touch_token(&token.hash, Timestamp(at)).await;
+        touched.expect("is noted");
+    }
+    store
+        .touch_token("cd", Timestamp(8))
+        .await
+        .expect("nothing");
+    let used = store.token(&token.hash).await.expect("reads");
+    let used = used.expect("is kept");
+    assert_eq!(used.last_used_at, Some(Timestamp(8)), "the latest stands");
+    assert_eq!(used.revoked_at, Some(Timestamp(5)));
     let unknown = store.revoke_token("t2", Timestamp(5)).await;
     assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
     assert_eq!(store.tokens().await.expect("reads").len(), 1);

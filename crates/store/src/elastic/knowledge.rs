@@ -93,13 +93,24 @@ impl Knowledge for Elastic {
             let Some(known) = tokens.into_iter().find(|token| token.id == id) else {
                 return Err(Error::NotFound(format!("token {id}")));
             };
-            if self.revoke(&known.hash, at).await? {
+            // The first revocation stands: when it was taken back is part of the record.
+            let revoke = |token: &mut SavedToken| {
+                token.revoked_at.get_or_insert(at);
+            };
+            if self.alter_token(&known.hash, revoke).await? {
                 return Ok(());
             }
         }
         Err(Error::Unavailable(format!(
             "token {id}: others wrote to it {MAX_REVOKING} times: try again"
         )))
+    }
+
+    async fn touch_token(&self, hash: &str, at: Timestamp) -> Result<(), Error> {
+        self.writable()?;
+        let touch = |token: &mut SavedToken| token.last_used_at = token.last_used_at.max(Some(at));
+        // Where another writer was first, the token's next use is noted.
+        self.alter_token(hash, touch).await.map(drop)
     }
 
     async fn put_person(&self, person: &SavedPerson) -> Result<(), Error> {
@@ -141,19 +152,24 @@ impl Elastic {
         }
     }
 
-    /// Whether it is revoked now; false where another writer was first.
-    async fn revoke(&self, hash: &str, at: Timestamp) -> Result<bool, Error> {
+    /// Whether it is as `alter` makes it now; false where another writer was first, or there is
+    /// none.
+    async fn alter_token(
+        &self,
+        hash: &str,
+        alter: impl Fn(&mut SavedToken) + Send,
+    ) -> Result<bool, Error> {
         let get = Call::get([TOKENS, "_doc", hash]).with("realtime", "true");
         let reply = self.client().send(&get).await?;
         if reply.body["found"] != Value::Bool(true) {
             return Ok(false);
         }
-        let mut token: SavedToken = kept(&reply.body, "token")?;
-        // The first revocation stands: when it was taken back is part of the record.
-        if token.revoked_at.is_some() {
+        let before: SavedToken = kept(&reply.body, "token")?;
+        let mut token = before.clone();
+        alter(&mut token);
+        if token == before {
             return Ok(true);
         }
-        token.revoked_at = Some(at);
         let put = Call::put([TOKENS, "_doc", hash], &token_document(&token)?)
             .with("if_seq_no", reply.body["_seq_no"].to_string())
             .with("if_primary_term", reply.body["_primary_term"].to_string())

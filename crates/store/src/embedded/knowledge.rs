@@ -119,6 +119,21 @@ impl Knowledge for Embedded {
             .await
     }
 
+    async fn touch_token(&self, hash: &str, at: Timestamp) -> Result<(), Error> {
+        self.writable()?;
+        let hash = hash.to_owned();
+        self.inner
+            .database
+            .call(move |connection| {
+                let Some(mut token) = token_by(connection, "hash", &hash)? else {
+                    return Ok(());
+                };
+                token.last_used_at = token.last_used_at.max(Some(at));
+                save_token(connection, &token)
+            })
+            .await
+    }
+
     async fn put_person(&self, person: &SavedPerson) -> Result<(), Error> {
         self.writable()?;
         let person = person.clone();

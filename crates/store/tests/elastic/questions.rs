@@ -145,6 +145,7 @@ async fn tokens_are_not_in_reach_of_queries() {
         created_at: Timestamp(1),
         expires_at: None,
         revoked_at: None,
+        last_used_at: None,
     };
     store.put_token(&token).await.expect("is stored");
     for query in [
