@@ -4,6 +4,7 @@ import { Route, Routes, useLocation, useNavigate } from 'react-router-dom';
 import { asProblem } from './api/client';
 import { useHealth, useLogOut, useMe } from './api/queries';
 import { useStream, type StreamState } from './api/stream';
+import { StopBanner, StopButton } from './components/automation';
 import { HealthBanner } from './components/health';
 import { ProblemNote } from './components/state';
 import { clock } from './format';
@@ -42,6 +43,7 @@ export function App() {
           {me.data && (
             <>
               <HealthBanner />
+              <StopBanner />
               <Suspense fallback={<EuiLoadingSpinner size="l" />}><Pages /></Suspense>
             </>
           )}
@@ -115,6 +117,7 @@ function Head({ stream, person, session }: { stream: StreamState; person: string
             <EuiFlexItem grow={false}><EuiHealth color={STREAM[stream].color} textSize="s" data-test-subj={`stream-${stream}`}>{STREAM[stream].says}</EuiHealth></EuiFlexItem>
             {person && <EuiFlexItem grow={false}><ServerClock /></EuiFlexItem>}
             <EuiFlexItem grow={false}><EuiText size="s">{person}</EuiText></EuiFlexItem>
+            {person && <EuiFlexItem grow={false}><StopButton /></EuiFlexItem>}
             {session && (
               <EuiFlexItem grow={false}>
                 <EuiButtonIcon iconType="logOut" color="text" aria-label="Log out" isLoading={logOut.isPending} onClick={() => logOut.mutate()} data-test-subj="log-out" />

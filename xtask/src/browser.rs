@@ -65,6 +65,80 @@ pub fn run(pictures: Pictures) -> Result<bool> {
         .with_context(|| format!("the demo's own words are in {}", log.display()))
 }
 
+/// A fault whose repair is of high risk, so that two people must agree.
+const FOR_TWO: &str = "third-party-outage";
+/// Of the web client at the provider that the tests start.
+const WEB_SECRET: &str = "web-secret-for-tests-only";
+
+/// Three people in three browsers, through a real identity provider (`xtask/servers/openid`, whose
+/// packages are there by now), on a demo that needs two of them.
+pub fn four_eyes() -> Result<bool> {
+    let chromium = chromium()?;
+    let folder = target().join("browser/four-eyes");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    let (port, provider_port) = (free_port()?, free_port()?);
+    let base = format!("http://127.0.0.1:{port}");
+    let issuer = format!("http://127.0.0.1:{provider_port}");
+    let callback = format!("{base}/api/datapulse/v1/oidc/callback");
+    let configuration = folder.join("datapulse.toml");
+    fs::write(
+        &configuration,
+        format!(
+            "[identity]\nissuer = \"{issuer}\"\nclient_id = \"web\"\nclient_secret_env = \"WEB_SECRET\"\nredirect_url = \"{callback}\"\n[identity.groups]\nresponders = \"responder\"\nviewers = \"viewer\"\n"
+        ),
+    )?;
+    let log = folder.join("demo.log");
+    let told = fs::File::create(&log).with_context(|| log.display().to_string())?;
+    let mut provider = Command::new("node")
+        .arg(root().join("xtask/servers/openid/provider.mjs"))
+        .args([&provider_port.to_string(), &callback])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("node")?;
+    let demo = Command::new(datapulse())
+        .args(["demo", "--fault", FOR_TWO, "--listen"])
+        .arg(format!("127.0.0.1:{port}"))
+        .arg("--data")
+        .arg(folder.join("data"))
+        .arg("--config")
+        .arg(&configuration)
+        .env("WEB_SECRET", WEB_SECRET)
+        .stdin(Stdio::null())
+        .stdout(told.try_clone()?)
+        .stderr(told)
+        .spawn();
+    let walked = demo.context("datapulse demo").and_then(|mut demo| {
+        let walked = login(&folder.join("data"), &mut demo).and_then(|_| {
+            let mut story = Command::new("node");
+            story
+                .arg("e2e/four-eyes.mjs")
+                .current_dir(root().join("web"))
+                .env("CHROMIUM", &chromium)
+                .env("IMAGES", target().join("browser/images"))
+                .env("BASE_URL", &base)
+                .env("ISSUER", &issuer);
+            perform("browser: four eyes", &mut story)
+        });
+        let _ = demo.kill();
+        let _ = demo.wait();
+        walked
+    });
+    let _ = provider.kill();
+    let _ = provider.wait();
+    walked
+        .map(|()| true)
+        .with_context(|| format!("the demo's own words are in {}", log.display()))
+}
+
+fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .port())
+}
+
 /// Chromium, installed where that can be done.
 fn chromium() -> Result<String> {
     let path = std::env::var("CHROMIUM").unwrap_or_else(|_| CHROMIUM.to_owned());

@@ -221,7 +221,10 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
             Until::THE_END,
         )?)
     })?;
-    tiers.run("browser", || yes(browser::run(browser::Pictures::OfTest)?))
+    tiers.run("browser", || yes(browser::run(browser::Pictures::OfTest)?))?;
+    tiers.run("browser: four eyes through an identity provider", || {
+        yes(browser::four_eyes()?)
+    })
 }
 
 /// The provider is fetched as its lock file says, and the tests that need it are run.

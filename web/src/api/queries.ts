@@ -1,8 +1,8 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { http, setCsrf } from './client';
 import type {
-  Acknowledgement, AnswerScore, Audit, Closing, Declaration, DecisionRequest, EvidenceRun, FeedbackRequest, Health, Incident, IncidentPage, Me, Note, Postmortem,
-  RecordPage, Reopening, RunbookList, ServiceList, ServiceSeries, SeverityChange, SimilarList, ToolAnswer, ToolList, ToolRequest, Window,
+  Acknowledgement, ActionRequest, AnswerScore, Audit, Closing, Declaration, DecisionRequest, EvidenceRun, FeedbackRequest, Health, Incident, IncidentPage, LoginSettings, Me, Note, Postmortem, ProposalList,
+  RecordPage, Reopening, RunbookList, ServiceList, ServiceSeries, SeverityChange, SimilarList, System, ToolAnswer, ToolList, ToolRequest, Window,
 } from './types';
 
 async function get<T>(path: string, params?: Record<string, unknown>): Promise<T> {
@@ -64,6 +64,11 @@ export function useIncidents(filter: IncidentFilter) {
 
 export function useIncident(id: string) {
   return useQuery({ queryKey: ['incident', id], queryFn: () => get<Incident>(`/incidents/${part(id)}`) });
+}
+
+/** Its proposals, with where each stands for whoever looks. */
+export function useProposals(id: string) {
+  return useQuery({ queryKey: ['incident', id, 'proposals'], queryFn: () => get<ProposalList>(`/incidents/${part(id)}/proposals`) });
 }
 
 export function useRecords(id: string) {
@@ -154,6 +159,55 @@ export function useDecide(id: string) {
     },
     onSettled: refresh,
   });
+}
+
+export function useWithdraw(id: string, proposal: string) {
+  return usePosted<{ reason: string }>(id, `proposals/${part(proposal)}/withdraw`);
+}
+
+export function useReview(id: string, proposal: string) {
+  return usePosted<{ justified: boolean; note: string }>(id, `proposals/${part(proposal)}/review`);
+}
+
+export function useRequestAction(id: string) {
+  return usePosted<ActionRequest>(id, 'proposals');
+}
+
+/** What is sent to a place below an incident, which is read again then. */
+function usePosted<T>(id: string, place: string) {
+  const refresh = useRefresh(id);
+  return useMutation({
+    mutationFn: async (body: T) => (await http.post<Incident>(`/incidents/${part(id)}/${place}`, body)).data,
+    onSettled: refresh,
+  });
+}
+
+/** Whether everything is stopped. */
+export function useAutomation() {
+  return useQuery({ queryKey: ['automation'], queryFn: () => get<System>('/automation'), refetchInterval: HEALTH_EVERY_MS });
+}
+
+export function useSwitch(to: 'stop' | 'resume') {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async (body: { reason: string }) => (await http.post<System>(`/automation/${to}`, body)).data,
+    onSettled: async () => {
+      await Promise.all([queries.invalidateQueries({ queryKey: ['automation'] }), queries.invalidateQueries({ queryKey: ['system'] })]);
+    },
+  });
+}
+
+export function useSystemRecords(offset: number, limit: number) {
+  return useQuery({
+    queryKey: ['system', offset, limit],
+    queryFn: () => get<RecordPage>('/audit/system', { offset, limit }),
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Whether an identity provider lets people in: for those who are nobody yet. */
+export function useLoginSettings() {
+  return useQuery({ queryKey: ['login'], queryFn: () => get<LoginSettings>('/oidc/settings'), staleTime: Infinity });
 }
 
 export function useAskAgain(incident: string, evidence: string) {

@@ -41,7 +41,11 @@ export function inWords(event: Fields): string {
     case 'proposed':
       return `${cell(proposal)}: ${words(cell(field(event, 'proposal', 'action', 'kind')))} ${cell(field(event, 'proposal', 'action', 'target'))}`;
     case 'decided':
-      return `${cell(proposal)} ${event.approve === true ? 'approved' : 'rejected'}: ${cell(event.reason)}`;
+      return `${cell(proposal)} ${event.approve === true ? 'approved' : 'rejected'}${event.break_glass === true ? ' alone, by break-glass' : ''}: ${cell(event.reason)}`;
+    case 'action_requested':
+      return `${words(cell(field(event, 'action', 'kind')))} ${cell(field(event, 'action', 'target'))}: ${cell(event.why)}`;
+    case 'break_glass_reviewed':
+      return `${cell(proposal)} ${event.justified === true ? 'justified' : 'not justified'}: ${cell(event.note)}`;
     case 'execution_started':
       return `${cell(proposal)}, key ${cell(event.idempotency_key)}`;
     case 'execution_finished':

@@ -3,15 +3,21 @@ import {
   EuiFlyoutBody, EuiFlyoutHeader, EuiFormRow, EuiPanel, EuiSpacer, EuiText, EuiTitle,
 } from '@elastic/eui';
 import { useState } from 'react';
-import { useDecide, useHealth } from '../api/queries';
-import type { Incident, ProposalState } from '../api/types';
+import { useDecide, useHealth, useMe, useProposals } from '../api/queries';
+import type { Incident, ProposalState, ProposalView } from '../api/types';
 import { action, clock, duration, isOver, moment, shortDigest, who, words } from '../format';
+import { BreakGlassButton, BrokenGlass, Standing, Summary, WithdrawButton } from '../components/approval';
 import { OutcomeBadge, RiskBadge, StageBadge } from '../components/badges';
+import { EditButton, Requests } from '../components/request';
 import { pairs } from '../components/rows';
 import { Nothing, ProblemNote } from '../components/state';
 
 /** What can be done about it, each proposal with all that a yes is given to. */
 export function ResolverFlyout({ incident, canApprove, onClose }: { incident: Incident; canApprove: boolean; onClose: () => void }) {
+  const offered = useProposals(incident.incident_id).data;
+  const me = useMe().data;
+  const canAsk = me?.person === true && me.scopes.includes('incidents:write') && !isOver(incident);
+  const viewOf = (id: string) => offered?.items.find((view) => view.proposal.id === id);
   return (
     <EuiFlyout ownFocus onClose={onClose} size="m" aria-labelledby="resolver-title" data-test-subj="resolver-flyout">
       <EuiFlyoutHeader hasBorder>
@@ -26,14 +32,24 @@ export function ResolverFlyout({ incident, canApprove, onClose }: { incident: In
           <><EuiCallOut title="Nothing more to propose" color="warning" size="s"><p>{incident.nothing_to_propose}</p></EuiCallOut><EuiSpacer size="m" /></>
         )}
         {incident.proposals.map((state) => (
-          <ProposalPanel key={state.proposal.id} incident={incident} state={state} canApprove={canApprove} />
+          <ProposalPanel key={state.proposal.id} incident={incident} state={state} view={viewOf(state.proposal.id)} canApprove={canApprove} canAsk={canAsk} />
         ))}
+        <Requests incident={incident} requests={offered?.requests ?? incident.requests ?? []} canAsk={canAsk} />
       </EuiFlyoutBody>
     </EuiFlyout>
   );
 }
 
-function ProposalPanel({ incident, state, canApprove }: { incident: Incident; state: ProposalState; canApprove: boolean }) {
+interface Panel {
+  incident: Incident;
+  state: ProposalState;
+  /** Where it stands for whoever looks; not yet known while it is asked for. */
+  view?: ProposalView;
+  canApprove: boolean;
+  canAsk: boolean;
+}
+
+function ProposalPanel({ incident, state, view, canApprove, canAsk }: Panel) {
   const { proposal, stage } = state;
   const expired = useExpired(state);
   return (
@@ -47,17 +63,28 @@ function ProposalPanel({ incident, state, canApprove }: { incident: Incident; st
         <EuiSpacer size="s" />
         <EuiText size="s"><p>{proposal.why}</p></EuiText>
         <EuiSpacer size="s" />
+        {proposal.replaces && (
+          <><EuiCallOut size="s" color="warning" iconType="merge" title={`In place of ${proposal.replaces.proposal}: ${proposal.replaces.changed}`} data-test-subj={`replaces-${proposal.id}`} /><EuiSpacer size="s" /></>
+        )}
         <EuiDescriptionList compressed type="column" columnWidths={[1, 3]} listItems={facts(state)} />
         <EuiSpacer size="s" />
         <Observed state={state} />
         <EuiSpacer size="m" />
         <Outcome state={state} />
+        <BrokenGlass incident={incident.incident_id} state={state} canApprove={canApprove} />
         {expired && (
           <EuiCallOut size="s" iconType="clock" title={`Expired ${moment(proposal.expires)} UTC: it can't be approved any more`} data-test-subj={`expired-${proposal.id}`} />
         )}
         {stage === 'pending' && !expired && (isOver(incident)
           ? <EuiText size="s" color="subdued"><p>{`The incident is ${words(incident.status)}: nothing more is decided unless it is reopened.`}</p></EuiText>
-          : <Sealed incident={incident.incident_id} state={state} canApprove={canApprove} />)}
+          : <Sealed incident={incident.incident_id} state={state} view={view} canApprove={canApprove} />)}
+        {!expired && !isOver(incident) && (stage === 'pending' || stage === 'approved') && (
+          <EuiFlexGroup gutterSize="none" responsive={false} wrap>
+            {canAsk && <EuiFlexItem grow={false}><EditButton incident={incident} from={proposal.action} edits={proposal.id} /></EuiFlexItem>}
+            {canApprove && <EuiFlexItem grow={false}><WithdrawButton incident={incident.incident_id} state={state} /></EuiFlexItem>}
+            {canApprove && stage === 'pending' && <EuiFlexItem grow={false}><BreakGlassButton incident={incident.incident_id} state={state} /></EuiFlexItem>}
+          </EuiFlexGroup>
+        )}
       </EuiPanel>
       <EuiSpacer size="l" />
     </>
@@ -127,7 +154,7 @@ function Outcome({ state }: { state: ProposalState }) {
 }
 
 /** The seal in plain words, and the yes or no to it. */
-function Sealed({ incident, state, canApprove }: { incident: string; state: ProposalState; canApprove: boolean }) {
+function Sealed({ incident, state, view, canApprove }: { incident: string; state: ProposalState; view?: ProposalView; canApprove: boolean }) {
   const { proposal, seal } = state;
   const people = proposal.quorum === 1 ? 'one person' : `${proposal.quorum} people`;
   return (
@@ -138,31 +165,37 @@ function Sealed({ incident, state, canApprove }: { incident: string; state: Prop
           {`If anything of this changes, the approval is void. Needs ${people} under ${proposal.policy_version}.`}
         </p>
       </EuiText>
-      <EuiText size="xs" color="subdued"><p>{`Seal ${seal}`}</p></EuiText>
+      {view ? <Summary view={view} /> : <EuiText size="xs" color="subdued"><p>{`Seal ${seal}`}</p></EuiText>}
       <EuiSpacer size="s" />
-      {canApprove ? <Decide incident={incident} state={state} /> : <EuiText size="s" color="subdued">Your role reads. Deciding needs the scope actions:approve.</EuiText>}
+      {view && <><Standing view={view} /><EuiSpacer size="s" /></>}
+      {canApprove ? <Decide incident={incident} state={state} cannot={view?.you_cannot ?? null} /> : <EuiText size="s" color="subdued">Your role reads. Deciding needs the scope actions:approve.</EuiText>}
     </EuiCallOut>
   );
 }
 
-function Decide({ incident, state }: { incident: string; state: ProposalState }) {
+function Decide({ incident, state, cannot }: { incident: string; state: ProposalState; cannot: string | null }) {
   const [reason, setReason] = useState('');
   const decide = useDecide(incident);
   const { proposal, seal } = state;
   const give = (approve: boolean) => decide.mutate({ proposal: proposal.id, decision: { seal, approve, reason: reason.trim() } });
   const without = reason.trim() === '';
+  // Whoever asked for it may still say no; who has decided has nothing more to say.
+  if (cannot?.includes('decided already')) return <EuiText size="s" data-test-subj={`cannot-${proposal.id}`}><p>You have decided; it waits for others.</p></EuiText>;
   return (
     <>
+      {cannot && <EuiText size="s" data-test-subj={`cannot-${proposal.id}`}><p>{`You can't approve it: ${cannot}.`}</p></EuiText>}
       <EuiFormRow label="Reason" helpText="Goes into the journal with your name." fullWidth>
         <EuiFieldText fullWidth compressed value={reason} onChange={(event) => setReason(event.target.value)} data-test-subj={`reason-${proposal.id}`} />
       </EuiFormRow>
       <EuiSpacer size="s" />
       <EuiFlexGroup gutterSize="s" responsive={false}>
-        <EuiFlexItem grow={false}>
-          <EuiButton size="s" fill color="primary" iconType="check" isDisabled={without} isLoading={decide.isPending} onClick={() => give(true)} data-test-subj={`approve-${proposal.id}`}>
-            Approve
-          </EuiButton>
-        </EuiFlexItem>
+        {cannot === null && (
+          <EuiFlexItem grow={false}>
+            <EuiButton size="s" fill color="primary" iconType="check" isDisabled={without} isLoading={decide.isPending} onClick={() => give(true)} data-test-subj={`approve-${proposal.id}`}>
+              Approve
+            </EuiButton>
+          </EuiFlexItem>
+        )}
         <EuiFlexItem grow={false}>
           <EuiButton size="s" color="danger" iconType="cross" isDisabled={without} isLoading={decide.isPending} onClick={() => give(false)} data-test-subj={`reject-${proposal.id}`}>
             Reject

@@ -4,6 +4,7 @@ import { useAudit } from '../api/queries';
 import type { Audit } from '../api/types';
 import { Answers } from '../components/answers';
 import { Loaded } from '../components/state';
+import { SystemRecords } from '../components/system';
 import { incidentPath } from '../format';
 
 type Line = Audit['incidents'][number];
@@ -26,6 +27,8 @@ export function AuditPage() {
       <Loaded query={audit}>{(data) => <Verified audit={data} />}</Loaded>
       </EuiPanel>
       <EuiSpacer size="l" />
+      <SystemRecords />
+      <EuiSpacer size="l" />
       <Answers />
     </>
   );
@@ -34,11 +37,12 @@ export function AuditPage() {
 export function Verified({ audit }: { audit: Audit }) {
   const navigate = useNavigate();
   const records = audit.incidents.reduce((sum, one) => sum + one.records, 0);
+  const incidents = audit.incidents.filter((one) => !one.incident_id.startsWith('SYS-')).length;
   const uncovered = audit.incidents.filter((one) => !one.covered);
   const columns: EuiBasicTableColumn<Line>[] = [
     {
       field: 'incident_id', name: 'Incident',
-      render: (id: string) => <EuiLink href={incidentPath(id)} onClick={(event: React.MouseEvent) => { event.preventDefault(); navigate(incidentPath(id)); }}>{id}</EuiLink>,
+      render: (id: string) => id.startsWith('SYS-') ? `System chain of ${id.slice(4, 8)}-${id.slice(8, 10)}` : <EuiLink href={incidentPath(id)} onClick={(event: React.MouseEvent) => { event.preventDefault(); navigate(incidentPath(id)); }}>{id}</EuiLink>,
     },
     { field: 'intact', name: 'Chain', width: '160px', render: (intact: boolean) => <EuiHealth textSize="xs" color={intact ? 'success' : 'danger'}>{intact ? 'intact' : 'damaged'}</EuiHealth> },
     { field: 'covered', name: 'Anchor', width: '160px', render: (covered: boolean) => <EuiHealth textSize="xs" color={covered ? 'success' : 'warning'}>{covered ? 'covers all' : 'not all covered'}</EuiHealth> },
@@ -51,7 +55,7 @@ export function Verified({ audit }: { audit: Audit }) {
         size="s"
         color={audit.intact ? (uncovered.length > 0 ? 'warning' : 'success') : 'danger'}
         iconType={audit.intact ? 'check' : 'error'}
-        title={audit.intact ? `Intact: ${records} records of ${audit.incidents.length} incidents, held against ${audit.anchor_lines} anchors` : 'The journal is damaged'}
+        title={audit.intact ? `Intact: ${records} records of ${incidents} incidents and the system chain, held against ${audit.anchor_lines} anchors` : 'The journal is damaged'}
         data-test-subj={audit.intact ? 'audit-intact' : 'audit-damaged'}
       >
         <EuiText size="s">
