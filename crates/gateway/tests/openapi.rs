@@ -3,29 +3,39 @@
 
 use std::collections::BTreeSet;
 
-use gateway::openapi::openapi;
+use gateway::openapi::{openapi, policy_schema};
 use serde_json::Value;
 
-const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/openapi.json");
 const RENEW: &str = "UPDATE_SNAPSHOTS";
 
-#[test]
-fn the_committed_document_is_what_the_gateway_describes() {
-    let now = serde_json::to_string_pretty(&openapi()).expect("a document of JSON values") + "\n";
+/// Holds a file of the repository against what it is made from.
+fn kept(file: &str, document: &Value) {
+    let path = format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR"));
+    let now = serde_json::to_string_pretty(document).expect("a document of JSON values") + "\n";
     if std::env::var(RENEW).is_ok_and(|wanted| wanted == "1") {
-        std::fs::write(SNAPSHOT, &now).expect("web/openapi.json can be written");
+        std::fs::write(&path, &now).expect("it can be written");
     }
-    let kept = std::fs::read_to_string(SNAPSHOT).expect("web/openapi.json is there");
+    let kept = std::fs::read_to_string(&path).expect("it is there");
     let differs = kept
         .lines()
         .zip(now.lines())
         .position(|(kept, now)| kept != now);
     assert!(
         kept == now,
-        "web/openapi.json:{} is not what the gateway describes. If the API was meant to change: \
+        "{file}:{} is not what the gateway describes. If that was meant to change: \
          {RENEW}=1 cargo test -p gateway --test openapi, then `npm run types` in web/",
         differs.unwrap_or_else(|| kept.lines().count().min(now.lines().count())) + 1,
     );
+}
+
+#[test]
+fn the_committed_document_is_what_the_gateway_describes() {
+    kept("web/openapi.json", &openapi());
+}
+
+#[test]
+fn the_schema_of_a_policy_is_that_of_the_policy() {
+    kept("docs/policy/schema.json", &policy_schema());
 }
 
 #[test]

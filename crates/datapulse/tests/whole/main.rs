@@ -19,6 +19,7 @@ mod indices;
 mod intake;
 mod lessons;
 mod notices;
+mod parallel;
 mod prometheus;
 mod runs;
 mod searches;

@@ -36,6 +36,12 @@ fn time(text: &str) -> Timestamp {
 /// keeps it.
 pub async fn write(place: &Place) -> IncidentId {
     place.write("datapulse.toml", "[retention]\ntelemetry_days = 0\n");
+    let offers = vec![proposal(1, time(FAR)), proposal(2, time(TO))];
+    write_offering(place, offers).await
+}
+
+/// The same with these offers instead of its own two.
+pub async fn write_offering(place: &Place, offers: Vec<Proposal>) -> IncidentId {
     let store = Embedded::open(&place.data(), Options::default())
         .await
         .expect("opens");
@@ -60,8 +66,7 @@ pub async fn write(place: &Place) -> IncidentId {
     store.ingest(documents()).await.expect("is stored");
     let id = open(&casework).await;
     explain(&casework, &id).await;
-    for (number, expires) in [(1, FAR), (2, TO)] {
-        let proposal = proposal(number, time(expires));
+    for proposal in offers {
         let seal = proposal.seal(&id);
         let event = Event::Proposed {
             proposal: Box::new(proposal),
@@ -183,6 +188,11 @@ async fn explain(casework: &Casework, id: &IncidentId) {
         report: Box::new(report),
     };
     record(casework, id, Agent::Analyst, event).await;
+}
+
+/// One that no test outlives.
+pub fn lasting(number: u32) -> Proposal {
+    proposal(number, time(FAR))
 }
 
 fn proposal(number: u32, expires: Timestamp) -> Proposal {
