@@ -1,9 +1,12 @@
 //! The only writer: reads the records, lets the state machine judge, appends, projects, wakes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bus::{Bus, Wake};
-use model::{Actor, Digest, Event, Incident, IncidentId, Policy, Projection, Record, StoredRecord};
+use model::{
+    Actor, Digest, Event, Incident, IncidentId, Keyring, Policy, Projection, Record, Signer,
+    StoredRecord,
+};
 use store::{Journal, Knowledge, Telemetry};
 
 use crate::clock::Clock;
@@ -31,6 +34,26 @@ struct Parts {
     toolbox: Toolbox,
     pulse: Pulse,
     system: Memory,
+    keys: OnceLock<Keys>,
+}
+
+/// What this process signs with, and whom it trusts.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// What people and other systems say.
+    pub gateway: Signer,
+    /// What agents write.
+    pub agents: Signer,
+    pub ring: Keyring,
+}
+
+impl Keys {
+    fn of(&self, actor: &Actor) -> &Signer {
+        match actor {
+            Actor::Agent { .. } => &self.agents,
+            Actor::Person { .. } | Actor::System { .. } => &self.gateway,
+        }
+    }
 }
 
 /// An incident with the digest of its last record: what the next record must follow.
@@ -61,6 +84,7 @@ impl Casework {
                 toolbox,
                 pulse: Pulse::default(),
                 system: Memory::default(),
+                keys: OnceLock::new(),
             }),
         }
     }
@@ -91,6 +115,45 @@ impl Casework {
 
     pub fn toolbox(&self) -> &Toolbox {
         &self.parts.toolbox
+    }
+
+    /// Signs all records from now on; once, before the first of them.
+    pub fn sign_with(&self, keys: Keys) {
+        let _ = self.parts.keys.set(keys);
+    }
+
+    /// The bytes to be stored, signed where there are keys.
+    pub(crate) fn stored(&self, record: &Record) -> Result<StoredRecord, Error> {
+        let stored = match self.parts.keys.get() {
+            None => StoredRecord::new(record),
+            Some(keys) => StoredRecord::signed(record, keys.of(&record.actor)),
+        };
+        stored.map_err(|error| Error::Internal(format!("a record can't be written: {error}")))
+    }
+
+    /// What is wrong with the signatures that an action on `proposal` would rest on: on each
+    /// decision and verdict, whenever they were written.
+    pub async fn unsound(&self, id: &IncidentId, proposal: &str) -> Result<Option<String>, Error> {
+        let Some(keys) = self.parts.keys.get() else {
+            return Ok(None);
+        };
+        let stored = self.parts.journal.records(id).await?;
+        for line in &stored {
+            let record = line
+                .record()
+                .map_err(|error| Error::Damaged(format!("{id}:{}: {error}", line.seq)))?;
+            let (Event::Decided { proposal: on, .. } | Event::VerdictReached { proposal: on, .. }) =
+                &record.event
+            else {
+                continue;
+            };
+            if on == proposal
+                && let Err(why) = keys.ring.check(line, true)
+            {
+                return Ok(Some(format!("record {}: {why}", line.seq)));
+            }
+        }
+        Ok(None)
     }
 
     pub(crate) fn system_memory(&self) -> &Memory {
@@ -192,8 +255,7 @@ impl Casework {
     }
 
     async fn store(&self, record: &Record, incident: &Incident) -> Result<(), Error> {
-        let stored = StoredRecord::new(record)
-            .map_err(|error| Error::Internal(format!("a record can't be written: {error}")))?;
+        let stored = self.stored(record)?;
         let shown = Projection::from(incident);
         self.parts.journal.append(&stored, Some(&shown)).await?;
         tracing::info!(

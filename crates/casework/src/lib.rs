@@ -20,7 +20,7 @@ pub mod similar;
 pub mod system;
 pub mod tools;
 
-pub use case::Casework;
+pub use case::{Casework, Keys};
 pub use clock::Clock;
 pub use driver::{Driver, Stage};
 pub use error::Error;

@@ -95,8 +95,7 @@ impl Casework {
             event: Event::System { act },
         };
         read.system.apply(&record)?;
-        let stored = StoredRecord::new(&record)
-            .map_err(|error| Error::Internal(format!("a record can't be written: {error}")))?;
+        let stored = self.stored(&record)?;
         self.journal().append(&stored, None).await?;
         tracing::info!(
             seq = record.seq,

@@ -17,7 +17,7 @@ use crate::client::{API, Client};
 use crate::configuration::Configuration;
 use crate::progress::during;
 use crate::refusal::of_status;
-use crate::{serve, wire};
+use crate::{keys, serve, wire};
 
 /// Bytes of an answer that a command reads.
 const MAX_ANSWER: usize = 64 << 20;
@@ -94,7 +94,7 @@ impl Context {
             no_auth: true,
             hosts: Vec::new(),
             cors_origins: Vec::new(),
-            audit: serve::audit(&store),
+            audit: serve::audit(&store, &keys::ring(&self.folder)?),
             care: store.care(),
             metrics: Arc::new(String::new) as gateway::Metrics,
         };

@@ -19,6 +19,7 @@ use crate::backend::Backend;
 use crate::client::{Address, shown};
 use crate::configuration::{Configuration, policy_file};
 use crate::context::Context;
+use crate::keys;
 use crate::refusal::wrong_use;
 use crate::serve::{Door, fresh_token, listener, stopped};
 use crate::wire::{self, Agents, Parts};
@@ -151,6 +152,7 @@ impl Stage {
         shorten(&mut parts);
         let (control_url, token, control) = control_api(&shop, &present).await?;
         parts.runner = Some(wire::control_api(&control_url, &token)?);
+        parts.ring = keys::sign(&parts.casework, &folder).await?;
         let door = Door::open(&parts, listener, false)?;
         let local = fresh_token(&parts.store, "local", Role::Admin, true).await?;
         let address = Address {

@@ -16,6 +16,7 @@ mod configuration;
 mod context;
 mod demo;
 mod import;
+mod keys;
 mod logins;
 mod measure;
 mod print;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use casework::Clock;
 use gateway::identity::Identity;
 use gateway::{Gateway, Principal};
-use model::Role;
+use model::{Keyring, Role};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::refusal::wrong_use;
 use crate::retain::retain;
 use crate::wire::{self, Agents, Parts};
-use crate::{measure, print};
+use crate::{keys, measure, print};
 
 /// Requests under way have so long to end after a stop; streams of events never end by themselves.
 const STOP_WAIT: Duration = Duration::from_secs(2);
@@ -48,7 +48,8 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     };
     let listener = listener(listen).await?;
     let store = Backend::open(&here.configuration, &here.folder).await?;
-    let parts = Parts::new(store, &here.configuration, Clock::wall()).await?;
+    let mut parts = Parts::new(store, &here.configuration, Clock::wall()).await?;
+    parts.ring = keys::sign(&parts.casework, &here.folder).await?;
     let mut door = Door::open(&parts, listener, arguments.no_auth)?;
     if let Some(listener) = for_grpc {
         door.also_grpc(listener)?;
@@ -155,11 +156,17 @@ pub async fn fresh_token(store: &Backend, name: &str, role: Role, person: bool) 
 }
 
 /// How the gateway has the journal verified.
-pub fn audit(store: &Backend) -> gateway::Audit {
-    let store = store.clone();
+pub fn audit(store: &Backend, ring: &Keyring) -> gateway::Audit {
+    let (store, ring) = (store.clone(), ring.clone());
     Arc::new(move || {
-        let store = store.clone();
-        Box::pin(async move { Ok(audit::as_json(&store.verify().await?)) })
+        let (store, ring) = (store.clone(), ring.clone());
+        Box::pin(async move {
+            let verification = store.verify().await?;
+            let forged = keys::faults(&store, &ring)
+                .await
+                .map_err(|error| store::Error::Unavailable(error.to_string()))?;
+            Ok(audit::as_json(&verification, &forged))
+        })
     })
 }
 
@@ -199,7 +206,7 @@ impl Door {
         let options = gateway::Options {
             no_auth,
             hosts,
-            audit: audit(&parts.store),
+            audit: audit(&parts.store, &parts.ring),
             care: parts.store.care(),
             cors_origins: parts.cors_origins.clone(),
             metrics: measure::recorder(&parts.casework)?,

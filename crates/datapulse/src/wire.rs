@@ -7,6 +7,7 @@ use bus::Bus;
 use casework::{Casework, Clock, Driver, Stage, Toolbox};
 use integrations::run::{ControlApi, Runner, SignedWebhook};
 use integrations::{Secret, Webhook};
+use model::Keyring;
 use sentinel::Sentinel;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -34,6 +35,8 @@ pub struct Parts {
     pub identity: gateway::identity::Settings,
     /// Of our client at the identity provider.
     pub identity_secret: Option<Secret>,
+    /// What signatures are held against; empty: nothing is signed.
+    pub ring: Keyring,
 }
 
 impl Parts {
@@ -65,6 +68,7 @@ impl Parts {
                 variable => Some(configuration::secret(variable, "identity")?),
             },
             identity: configuration.identity.clone(),
+            ring: Keyring::default(),
             cors_origins: configuration.server.cors_origins.clone(),
         })
     }

@@ -39,6 +39,24 @@ impl Executor {
         self.casework.record(id, actor, event).await
     }
 
+    /// Whether a decision or verdict on it wasn't written by whoever may write such a one: then
+    /// nothing is done, and a person is told, once.
+    async fn is_unsound(&self, incident: &Incident, proposal: &str) -> Result<bool, Error> {
+        let Some(why) = self.casework.unsound(&incident.id, proposal).await? else {
+            return Ok(false);
+        };
+        metrics::counter!("unsound_records_total").increment(1);
+        tracing::error!(incident = %incident.id, proposal, why, "nothing is executed");
+        let reason = format!(
+            "nothing is executed on {proposal}: {why}. Somebody wrote to the journal who may not: `datapulse audit verify`"
+        );
+        if incident.person_needed.as_ref() != Some(&reason) {
+            self.record(&incident.id, Event::PersonNeeded { reason })
+                .await?;
+        }
+        Ok(true)
+    }
+
     /// Verdicts that are due.
     async fn verdicts(&self, mut incident: Incident) -> Result<Incident, Error> {
         let ids: Vec<String> = incident
@@ -55,6 +73,9 @@ impl Executor {
             let Some(event) = verdict::due(state, self.casework.policy(), &standing, now) else {
                 continue;
             };
+            if lets_run(&event) && self.is_unsound(&incident, &proposal).await? {
+                continue;
+            }
             let decided_at = incident
                 .proposal(&proposal)
                 .and_then(|state| state.decisions.last().map(|made| made.at));
@@ -68,6 +89,17 @@ impl Executor {
         }
         Ok(incident)
     }
+}
+
+/// Whether it would let an action run.
+fn lets_run(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::VerdictReached {
+            sufficient: true,
+            ..
+        }
+    )
 }
 
 /// How long people took, from the offer's making (its expiry less the policy's time is not kept,

@@ -26,6 +26,7 @@ pub mod runbook;
 pub mod service;
 pub mod severity;
 pub mod signature;
+pub mod signing;
 pub mod summary;
 pub mod system;
 pub mod time;
@@ -48,6 +49,7 @@ pub use report::{Cause, Hypothesis, LedgerEntry, LedgerState, Report, TimelineEn
 pub use runbook::{Runbook, RunbookAction};
 pub use service::Service;
 pub use severity::Severity;
+pub use signing::{Keyring, Signer, Trusted, Writer};
 pub use summary::Summary;
 pub use system::{Act, Stopped, System};
 pub use time::{Timestamp, Window};

@@ -9,6 +9,7 @@ use crate::identity::IncidentId;
 use crate::incident::Illegal;
 use crate::policy::Policy;
 use crate::record::{Event, Record};
+use crate::signing::Trusted;
 use crate::time::Timestamp;
 
 /// Records of one month's chain.
@@ -37,6 +38,10 @@ pub enum Act {
     PolicyInForce {
         version: String,
         policy: Box<Policy>,
+    },
+    /// Records of these writers are signed with this key from now on.
+    KeyTrusted {
+        key: Trusted,
     },
     TokenIssued {
         token: String,
@@ -70,6 +75,7 @@ impl Act {
             Self::AutomationStopped { .. } => "automation_stopped",
             Self::AutomationResumed { .. } => "automation_resumed",
             Self::PolicyInForce { .. } => "policy_in_force",
+            Self::KeyTrusted { .. } => "key_trusted",
             Self::TokenIssued { .. } => "token_issued",
             Self::TokenRevoked { .. } => "token_revoked",
             Self::LoggedIn { .. } => "logged_in",
@@ -175,7 +181,10 @@ impl System {
             Act::PersonDisabled { reason, .. } | Act::PersonEnabled { reason, .. } => {
                 reasoned(reason)?;
             }
-            Act::TokenIssued { .. } | Act::TokenRevoked { .. } | Act::LoggedIn { .. } => {}
+            Act::KeyTrusted { .. }
+            | Act::TokenIssued { .. }
+            | Act::TokenRevoked { .. }
+            | Act::LoggedIn { .. } => {}
         }
         Ok(())
     }

@@ -1,12 +1,14 @@
 //! `datapulse audit verify`: also beside a process that writes.
 
 use anyhow::Result;
+use model::ChainFault;
 use serde_json::{Value, json};
 use store::Verification;
 
 use crate::arguments::{Audit, Output};
 use crate::client::encode;
 use crate::context::Context as Here;
+use crate::keys;
 use crate::print;
 use crate::progress::during;
 
@@ -24,12 +26,18 @@ pub async fn run(here: &Here, command: Audit) -> Result<u8> {
     };
     let store = here.reading().await?;
     let verification = during("walking the journal", store.verify()).await?;
+    let ring = keys::ring(&here.folder)?;
+    let forged = during("checking signatures", keys::faults(&store, &ring)).await?;
     if here.output == Output::Json {
-        print::json(&as_json(&verification))?;
+        print::json(&as_json(&verification, &forged))?;
     } else {
-        tell(&verification, anchors);
+        tell(&verification, &forged, anchors);
+        if ring.is_empty() {
+            println!("no keys in the folder: signatures were not checked");
+        }
     }
-    Ok(if verification.is_intact() { 0 } else { SAYS_NO })
+    let well = verification.is_intact() && forged.is_empty();
+    Ok(if well { 0 } else { SAYS_NO })
 }
 
 async fn system(here: &Here, month: Option<String>, offset: usize, limit: usize) -> Result<u8> {
@@ -77,7 +85,7 @@ pub fn faults(verification: &Verification) -> Vec<String> {
     file.chain(checks).collect()
 }
 
-pub fn as_json(verification: &Verification) -> Value {
+pub fn as_json(verification: &Verification, forged: &[ChainFault]) -> Value {
     let incidents: Vec<Value> = verification
         .incidents
         .iter()
@@ -85,25 +93,33 @@ pub fn as_json(verification: &Verification) -> Value {
             json!({
                 "incident_id": check.incident,
                 "records": check.records,
-                "intact": check.is_intact(),
+                "intact": check.is_intact()
+                    && forged.iter().all(|fault| fault.incident != check.incident),
                 "anchored_seq": check.anchored_seq,
                 "covered": check.is_covered(),
             })
         })
         .collect();
     json!({
-        "intact": verification.is_intact(),
-        "faults": faults(verification),
+        "intact": verification.is_intact() && forged.is_empty(),
+        "faults": all(verification, forged),
         "anchor_lines": verification.anchor_lines,
         "incidents": incidents,
     })
 }
 
-fn tell(verification: &Verification, anchors: bool) {
-    for fault in faults(verification) {
+/// Faults of chains, anchors and signatures.
+fn all(verification: &Verification, forged: &[ChainFault]) -> Vec<String> {
+    let forged = forged.iter().map(ToString::to_string);
+    faults(verification).into_iter().chain(forged).collect()
+}
+
+fn tell(verification: &Verification, forged: &[ChainFault], anchors: bool) {
+    let intact = verification.is_intact() && forged.is_empty();
+    for fault in all(verification, forged) {
         println!("FAULT {}", print::plain(&fault));
     }
-    if !verification.is_intact() {
+    if !intact {
         println!(
             "altered or damaged outside of DataPulse: keep the folder as it is, and compare it with a backup; what lies before the named record holds"
         );
@@ -144,7 +160,7 @@ fn tell(verification: &Verification, anchors: bool) {
             check.anchored_seq.unwrap_or(0)
         );
     }
-    if verification.is_intact() {
+    if intact {
         println!(
             "intact: {records} records of {incidents} incidents and the system chain, held against {} anchors",
             verification.anchor_lines

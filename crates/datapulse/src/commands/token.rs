@@ -13,7 +13,7 @@ use crate::client::encode;
 use crate::context::Context as Here;
 use crate::print;
 use crate::refusal::wrong_use;
-use crate::wire;
+use crate::{keys, wire};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -77,6 +77,7 @@ async fn create(here: &Here, name: &str, role: &str, person: bool, days: u32) ->
 /// there.
 async fn noted(here: &Here, store: &Backend, act: Act) -> Result<()> {
     let casework = wire::casework(store, &here.configuration, Clock::wall())?;
+    keys::sign_if_any(&casework, &here.folder)?;
     let actor = Principal::local().actor();
     casework.record_act(actor, act).await?;
     Ok(())

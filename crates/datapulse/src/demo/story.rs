@@ -14,6 +14,7 @@ use super::incidents;
 use super::responders::RESPONDERS;
 use crate::client::API;
 use crate::commands::audit;
+use crate::keys;
 use crate::print;
 use crate::wire::Parts;
 
@@ -204,11 +205,13 @@ impl Story<'_> {
         teller: &Teller,
     ) -> Result<bool> {
         let verification = self.parts.store.verify().await?;
-        for fault in audit::faults(&verification) {
+        let forged = keys::faults(&self.parts.store, &self.parts.ring).await?;
+        let signed = forged.iter().map(ToString::to_string);
+        for fault in audit::faults(&verification).into_iter().chain(signed) {
             teller.progress(&format!("FAULT {fault}"));
         }
         let covered = verification.uncovered().next().is_none();
-        let intact = verification.is_intact() && covered;
+        let intact = verification.is_intact() && forged.is_empty() && covered;
         if intact {
             reached.insert("audited", teller.elapsed());
             let records: u64 = verification

@@ -236,6 +236,8 @@ async fn a_stop_is_anybodys_and_its_end_a_persons() {
         .collect();
     let wanted = [
         "month_began",
+        "key_trusted",
+        "key_trusted",
         "policy_in_force",
         "automation_stopped",
         "automation_resumed",
@@ -333,5 +335,88 @@ fn a_policy_is_held_against_examples() {
         let said = String::from_utf8_lossy(&run.stderr).into_owned();
         assert_eq!(run.status.code(), Some(1), "{text}: {said}");
         assert!(said.contains(reason), "{text}: {said}");
+    }
+}
+
+/// Writes a person's yes straight into the store, as somebody would who has got hold of an agent's
+/// credentials: unsigned, or signed with the agents' key. Gives the record's id.
+async fn forged(place: &Place, id: &model::IncidentId, with_the_agents_key: bool) -> String {
+    use model::{Actor, Event, Projection, Record, Signer, StoredRecord, chain};
+    use store::Journal as _;
+    let store = store::Embedded::open(&place.data(), store::embedded::Options::default())
+        .await
+        .expect("opens");
+    let stored = store.records(id).await.expect("reads");
+    let mut incident = chain::verify(id, &stored).expect("an incident");
+    let record = Record {
+        incident: id.clone(),
+        seq: incident.last_seq + 1,
+        at: incident.updated_at.plus_ms(1),
+        actor: Actor::Person {
+            subject: "person:ada".to_owned(),
+            name: "ada".to_owned(),
+            via: "session".to_owned(),
+        },
+        previous: stored.last().expect("some").digest,
+        event: Event::Decided {
+            proposal: "P1".to_owned(),
+            seal: incident.proposal("P1").expect("offered").seal,
+            approve: true,
+            reason: "trust me".to_owned(),
+            break_glass: false,
+        },
+    };
+    incident.apply(&record).expect("the state machine takes it");
+    let line = match with_the_agents_key {
+        false => StoredRecord::new(&record),
+        true => {
+            let key = std::fs::read_to_string(place.data().join("keys/agents.key"));
+            let seed = hex::decode(key.expect("is there").trim()).expect("hexadecimal");
+            let signer = Signer::new(&seed.try_into().expect("32 bytes"));
+            StoredRecord::signed(&record, &signer)
+        }
+    };
+    let shown = Projection::from(&incident);
+    let appended = store.append(&line.expect("writable"), Some(&shown)).await;
+    appended.expect("the store takes it");
+    store.flush().await.expect("is flushed");
+    record.id()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_no_gateway_signed_runs_nothing_and_is_found() {
+    for with_the_agents_key in [false, true] {
+        let place = Place::new();
+        let id = story::write(&place).await;
+        // A runner that would be asked, and answers nothing: it must not even be.
+        let runner = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let port = runner.local_addr().expect("an address").port();
+        place.write(
+            "datapulse.toml",
+            &format!("[retention]\ntelemetry_days = 0\n[runner]\nkind = \"control-api\"\nurl = \"http://127.0.0.1:{port}\"\nsecret_env = \"RUNNER_SECRET\"\n"),
+        );
+        let secret = [("RUNNER_SECRET", "for-tests-only")];
+        let server = Server::start_with(&place, &[], &secret);
+        // Ada is somebody who may decide.
+        let _ = Caller::new(&server, "ada", "responder", true).await;
+        drop(server);
+        place.done(&["audit", "verify", "--data", "data"]);
+        let record = forged(&place, &id, with_the_agents_key).await;
+        let server = Server::start_with(&place, &[], &secret);
+        let path = format!("/incidents/{id}");
+        let told = server
+            .until(&path, |incident| {
+                incident["person_needed"].as_str().map(str::to_owned)
+            })
+            .await;
+        assert!(told.contains("nothing is executed on P1"), "{told}");
+        let incident = server.get(&path).await.body;
+        assert_eq!(incident["proposals"][0]["stage"], "pending", "{incident}");
+        drop(server);
+        let verified = place.run(&["audit", "verify", "--data", "data"]);
+        assert_eq!(verified.code, 3, "{verified}");
+        assert!(verified.out.contains(&record), "{verified}");
     }
 }

@@ -39,7 +39,7 @@ impl Executor {
             tracing::info!(incident = %incident.id, proposal = proposal.id, why, "held back");
             return Ok(());
         }
-        if self.is_stopped(incident).await? {
+        if self.is_stopped(incident).await? || self.is_unsound(incident, &proposal.id).await? {
             return Ok(());
         }
         let observed = match self.observe(&proposal.action.target).await {
