@@ -24,7 +24,10 @@ const SEED: usize = 32;
 /// and that is recorded.
 pub async fn sign(casework: &Casework, folder: &Path) -> Result<Keyring> {
     let folder = folder.join(FOLDER);
-    let made = match folder.join(TRUSTED).exists() {
+    let whole = [GATEWAY, AGENTS, TRUSTED]
+        .iter()
+        .all(|name| folder.join(name).exists());
+    let made = match whole {
         true => Vec::new(),
         false => make(&folder, casework.clock().now())?,
     };
@@ -112,14 +115,20 @@ fn private(path: &Path) -> Result<Signer> {
     }
 }
 
-/// New keys. `trusted.json` comes last: before it is there, none of them counts.
+/// New keys, beside those that were trusted before. `trusted.json` comes last: before it is there,
+/// none of them counts.
 fn make(folder: &Path, since: Timestamp) -> Result<Vec<Trusted>> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
         .with_context(|| format!("{} can't be made", folder.display()))?;
-    let mut trusted = Vec::new();
+    let path = folder.join(TRUSTED);
+    let mut all = match path.exists() {
+        true => trusted(&path)?,
+        false => Vec::new(),
+    };
+    let mut made = Vec::new();
     for (name, writers) in [
         (GATEWAY, vec![Writer::Gateway]),
         (AGENTS, Writer::AGENTS.to_vec()),
@@ -128,14 +137,15 @@ fn make(folder: &Path, since: Timestamp) -> Result<Vec<Trusted>> {
         getrandom::fill(&mut seed)
             .map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
         write(&folder.join(name), hex::encode(seed).as_bytes())?;
-        trusted.push(Trusted {
+        made.push(Trusted {
             public: Signer::new(&seed).public(),
             writers,
             since,
         });
     }
-    write(&folder.join(TRUSTED), &serde_json::to_vec_pretty(&trusted)?)?;
-    Ok(trusted)
+    all.extend(made.iter().cloned());
+    write(&path, &serde_json::to_vec_pretty(&all)?)?;
+    Ok(made)
 }
 
 /// Whole or not at all, for its owner alone.

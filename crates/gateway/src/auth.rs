@@ -1,6 +1,6 @@
 //! Who is asking: tokens, one-time login links, sessions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,9 @@ pub const MAX_SESSIONS: usize = 1_000;
 pub const MAX_WRONG_LOGINS: usize = 20;
 /// A token's last use is written down at most so often, in milliseconds.
 pub const TOUCH_EVERY_MS: i64 = 5 * 60 * 1000;
+/// Wrong tokens within [`WRONG_TOKENS_IN`], from anybody, before their senders are told to wait.
+pub const MAX_WRONG_TOKENS: usize = 600;
+pub const WRONG_TOKENS_IN: Duration = Duration::from_secs(60);
 pub const COOKIE: &str = "datapulse_session";
 pub const CSRF: &str = "x-csrf-token";
 
@@ -148,6 +151,7 @@ struct State {
     links: HashMap<String, (Principal, Instant)>,
     sessions: HashMap<String, Session>,
     wrong: Vec<Instant>,
+    wrong_tokens: VecDeque<Instant>,
 }
 
 impl State {
@@ -217,6 +221,30 @@ impl Sessions {
             principal.csrf = Some(csrf);
             state.begin(&secret, principal.clone());
             Ok((secret, principal))
+        })
+    }
+
+    /// Counts a token that is none; after too many of them 429, so that nobody tries them all.
+    /// Whoever has a right one is let in meanwhile.
+    fn wrong_token(&self) -> Result<(), Problem> {
+        metrics::counter!("tokens_refused_total").increment(1);
+        self.with(|state| {
+            let wrong = &mut state.wrong_tokens;
+            while wrong
+                .front()
+                .is_some_and(|at| at.elapsed() >= WRONG_TOKENS_IN)
+            {
+                wrong.pop_front();
+            }
+            if wrong.len() >= MAX_WRONG_TOKENS {
+                let seconds = WRONG_TOKENS_IN.as_secs();
+                let text = format!(
+                    "{MAX_WRONG_TOKENS} wrong tokens came within {seconds} s: wait {seconds} s"
+                );
+                return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, text));
+            }
+            wrong.push_back(Instant::now());
+            Ok(())
         })
     }
 
@@ -324,7 +352,13 @@ pub async fn authenticate(
                 "expected `Authorization: Bearer` and a token, or ApiKey or Basic with one",
             )
         })?;
-        return by_token(gateway, &secret).await;
+        let found = by_token(gateway, &secret).await;
+        if let Err(problem) = &found
+            && problem.status == StatusCode::UNAUTHORIZED.as_u16()
+        {
+            gateway.sessions.wrong_token()?;
+        }
+        return found;
     }
     if let Some(secret) = cookie(headers)
         && let Some(principal) = gateway.sessions.find(secret)

@@ -206,6 +206,10 @@ impl Keyring {
         })
     }
 
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
     /// Nothing is signed here.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()

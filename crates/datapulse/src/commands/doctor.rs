@@ -11,6 +11,8 @@ use crate::arguments::Output;
 use crate::context::Context as Here;
 use crate::{client, print};
 
+mod trust;
+
 pub async fn run(here: &Here) -> Result<u8> {
     let checks = checks(here).await;
     let limits = limits();
@@ -108,6 +110,7 @@ async fn checks(here: &Here) -> Vec<Check> {
             ),
         });
     }
+    found.extend(trust::checks(here).await);
     found
 }
 

@@ -203,3 +203,19 @@ async fn other_origins() {
     .await;
     assert_eq!(renamed.status, StatusCode::MISDIRECTED_REQUEST, "{renamed}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_tries_many_tokens_is_told_to_wait_and_others_are_let_in() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let path = format!("{API}/me");
+    let with = |token: String| server.bare(Method::GET, &path).bearer_auth(token);
+    let mut last = StatusCode::OK;
+    for number in 0..=gateway::auth::MAX_WRONG_TOKENS {
+        let answer = Answer::of(with(format!("dp_0123456789ab_{number:048}"))).await;
+        last = answer.status;
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    let right = Answer::of(with(server.token.clone())).await;
+    assert_eq!(right.status, StatusCode::OK, "{right}");
+}
