@@ -1,6 +1,6 @@
 //! The store that the configuration names: everything else knows it by what it keeps.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -92,6 +92,14 @@ impl Backend {
             Self::Embedded(store) => store.flush().await,
             // What was acknowledged is the cluster's.
             Self::Elastic(_) => Ok(()),
+        }
+    }
+
+    /// The store's own list of heads.
+    pub fn anchors_path(&self) -> PathBuf {
+        match self {
+            Self::Embedded(store) => store.anchors_path(),
+            Self::Elastic(store) => store.anchors_path(),
         }
     }
 

@@ -54,6 +54,7 @@ pub struct Configuration {
     pub webhook: Vec<Webhook>,
     pub deployments: Deployments,
     pub identity: gateway::identity::Settings,
+    pub audit: Audit,
     pub retention: Retention,
 }
 
@@ -155,6 +156,29 @@ pub struct Deployments {
     pub secret_env: String,
 }
 
+/// Where the record is anchored outside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// A file that others keep; empty: none.
+    pub anchor_file: String,
+    /// How often at least, where there are new records; decisions, starts and resolutions are
+    /// anchored at once.
+    pub anchor_every_s: u64,
+}
+
+/// Seconds between two anchors at most.
+const MAX_ANCHOR_EVERY_S: u64 = 3_600;
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            anchor_file: String::new(),
+            anchor_every_s: 60,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
@@ -228,6 +252,10 @@ impl Configuration {
         })?;
         self.check_policy(text)?;
         self.check_identity(text)?;
+        if self.audit.anchor_every_s == 0 || self.audit.anchor_every_s > MAX_ANCHOR_EVERY_S {
+            let message = format!("audit.anchor_every_s: expected 1 to {MAX_ANCHOR_EVERY_S}");
+            return Err((line_of(text, "audit", "anchor_every_s"), message));
+        }
         self.check_retention(text)?;
         self.check_calls(text)
     }

@@ -152,7 +152,7 @@ impl Stage {
         shorten(&mut parts);
         let (control_url, token, control) = control_api(&shop, &present).await?;
         parts.runner = Some(wire::control_api(&control_url, &token)?);
-        parts.ring = keys::sign(&parts.casework, &folder).await?;
+        parts.ring = keys::sign(&parts.casework, &folder).await?.ring;
         let door = Door::open(&parts, listener, false)?;
         let local = fresh_token(&parts.store, "local", Role::Admin, true).await?;
         let address = Address {

@@ -22,7 +22,7 @@ const SEED: usize = 32;
 
 /// Signs all that this process records from now on; where there are no keys yet, they are made,
 /// and that is recorded.
-pub async fn sign(casework: &Casework, folder: &Path) -> Result<Keyring> {
+pub async fn sign(casework: &Casework, folder: &Path) -> Result<Keys> {
     let folder = folder.join(FOLDER);
     let whole = [GATEWAY, AGENTS, TRUSTED]
         .iter()
@@ -32,8 +32,7 @@ pub async fn sign(casework: &Casework, folder: &Path) -> Result<Keyring> {
         false => make(&folder, casework.clock().now())?,
     };
     let keys = read(&folder)?;
-    let ring = keys.ring.clone();
-    casework.sign_with(keys);
+    casework.sign_with(keys.clone());
     for key in made {
         let actor = Actor::System {
             subject: "process".to_owned(),
@@ -41,7 +40,7 @@ pub async fn sign(casework: &Casework, folder: &Path) -> Result<Keyring> {
         };
         casework.record_act(actor, Act::KeyTrusted { key }).await?;
     }
-    Ok(ring)
+    Ok(keys)
 }
 
 /// The same where there are keys, and nothing where there are none: for commands beside a server.

@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser};
 use arguments::{Arguments, Command};
 use context::Context;
 
+mod anchoring;
 mod arguments;
 mod backend;
 mod client;

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::anchoring::Anchoring;
 use crate::arguments::{Output, Serve};
 use crate::backend::Backend;
 use crate::client::Address;
@@ -49,7 +50,8 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     let listener = listener(listen).await?;
     let store = Backend::open(&here.configuration, &here.folder).await?;
     let mut parts = Parts::new(store, &here.configuration, Clock::wall()).await?;
-    parts.ring = keys::sign(&parts.casework, &here.folder).await?;
+    let keys = keys::sign(&parts.casework, &here.folder).await?;
+    parts.ring = keys.ring.clone();
     let mut door = Door::open(&parts, listener, arguments.no_auth)?;
     if let Some(listener) = for_grpc {
         door.also_grpc(listener)?;
@@ -68,12 +70,29 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     tokio::select! {
         () = stopped() => {}
         () = retention => {}
+        () = anchors(here, &parts, keys) => {}
     }
     Address::remove(&here.folder);
     agents.stop().await;
     door.close().await;
     parts.store.flush().await?;
     Ok(0)
+}
+
+/// Anchors outside, where a place is named. Never ends.
+async fn anchors(here: &Context, parts: &Parts, keys: casework::Keys) {
+    let audit = &here.configuration.audit;
+    if audit.anchor_file.is_empty() {
+        return std::future::pending().await;
+    }
+    let anchoring = Anchoring {
+        casework: parts.casework.clone(),
+        keys,
+        heads: parts.store.anchors_path(),
+        place: audit.anchor_file.clone().into(),
+        every: Duration::from_secs(audit.anchor_every_s),
+    };
+    anchoring.run().await;
 }
 
 /// Says where it is, and what a person should know.

@@ -3,6 +3,8 @@
 //! A line names incident, last seq and digest, and holds the digest of the line before, so that
 //! the file can't be edited unseen either, and a journal whose tail was cut disagrees with it.
 
+pub mod outside;
+
 use serde::{Deserialize, Serialize};
 
 use crate::chain::StoredRecord;

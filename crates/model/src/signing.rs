@@ -112,7 +112,8 @@ impl Signer {
         hex::encode(self.key.verifying_key().to_bytes())
     }
 
-    fn sign(&self, bytes: &[u8]) -> String {
+    /// Over these bytes, hexadecimal.
+    pub fn sign(&self, bytes: &[u8]) -> String {
         hex::encode(self.key.sign(bytes).to_bytes())
     }
 }
@@ -228,19 +229,31 @@ impl Keyring {
                 false => Err("it is not signed".to_owned()),
             };
         };
-        let Some((key, writers)) = self.keys.get(&signed.key) else {
-            return match early && !strictly {
-                true => Ok(()),
-                false => Err(format!("its key {} is not trusted here", signed.key)),
-            };
+        if early && !strictly && !self.keys.contains_key(&signed.key) {
+            return Ok(());
+        }
+        let writer = Writer::of(&record.actor);
+        self.verify(writer, &signed.key, &base, &signed.signature)
+    }
+
+    /// Whether a signature is one of these bytes by a trusted key that may write for `writer`.
+    pub fn verify(
+        &self,
+        writer: Writer,
+        key: &str,
+        bytes: &[u8],
+        signature: &str,
+    ) -> Result<(), String> {
+        let Some((public, writers)) = self.keys.get(key) else {
+            return Err(format!("its key {key} is not trusted here"));
         };
-        let signature = hex::decode(&signed.signature)
+        let signature = hex::decode(signature)
             .ok()
             .and_then(|bytes| Signature::from_slice(&bytes).ok())
             .ok_or("its signature can't be read")?;
-        key.verify_strict(&base, &signature)
+        public
+            .verify_strict(bytes, &signature)
             .map_err(|_| "its signature isn't that of its bytes".to_owned())?;
-        let writer = Writer::of(&record.actor);
         if writers.contains(&writer) {
             return Ok(());
         }

@@ -1,10 +1,13 @@
 //! `datapulse audit verify`: also beside a process that writes.
 
+use std::path::Path;
+
 use anyhow::Result;
 use model::ChainFault;
 use serde_json::{Value, json};
 use store::Verification;
 
+use crate::anchoring::{self, Outside};
 use crate::arguments::{Audit, Output};
 use crate::client::encode;
 use crate::context::Context as Here;
@@ -28,15 +31,36 @@ pub async fn run(here: &Here, command: Audit) -> Result<u8> {
     let verification = during("walking the journal", store.verify()).await?;
     let ring = keys::ring(&here.folder)?;
     let forged = during("checking signatures", keys::faults(&store, &ring)).await?;
+    let place = &here.configuration.audit.anchor_file;
+    let outside = match anchors && !place.is_empty() {
+        true => {
+            let held = anchoring::verify(&store, &ring, Path::new(place));
+            Some(during("holding the journal against the anchors outside", held).await?)
+        }
+        false => None,
+    };
     if here.output == Output::Json {
-        print::json(&as_json(&verification, &forged))?;
+        let mut told = as_json(&verification, &forged);
+        if let Some(outside) = &outside {
+            told["intact"] = (told["intact"] == true && outside.is_intact()).into();
+            told["outside"] = outside_json(outside);
+        }
+        print::json(&told)?;
     } else {
         tell(&verification, &forged, anchors);
+        match &outside {
+            Some(outside) => tell_outside(outside, place),
+            None if anchors => println!(
+                "no place outside is named (audit.anchor_file): who may write both database and anchor file may alter both"
+            ),
+            None => {}
+        }
         if ring.is_empty() {
             println!("no keys in the folder: signatures were not checked");
         }
     }
-    let well = verification.is_intact() && forged.is_empty();
+    let proven = outside.is_none_or(|outside| outside.is_intact());
+    let well = verification.is_intact() && forged.is_empty() && proven;
     Ok(if well { 0 } else { SAYS_NO })
 }
 
@@ -106,6 +130,35 @@ pub fn as_json(verification: &Verification, forged: &[ChainFault]) -> Value {
         "anchor_lines": verification.anchor_lines,
         "incidents": incidents,
     })
+}
+
+fn outside_json(outside: &Outside) -> Value {
+    let faults = outside.faults.iter().map(ToString::to_string);
+    let all: Vec<String> = outside.place_fault.iter().cloned().chain(faults).collect();
+    json!({
+        "anchors": outside.anchors,
+        "proven_until": outside.until,
+        "records_after": outside.after,
+        "faults": all,
+    })
+}
+
+fn tell_outside(outside: &Outside, place: &str) {
+    for fault in outside.place_fault.iter() {
+        println!("FAULT {}", print::plain(fault));
+    }
+    for fault in &outside.faults {
+        println!("FAULT {}", print::plain(&fault.to_string()));
+    }
+    let place = print::plain(place);
+    match outside.until {
+        Some(until) if outside.is_intact() => println!(
+            "{place}: {} anchors prove the journal up to {until}; {} records came after",
+            outside.anchors, outside.after
+        ),
+        None if outside.is_intact() => println!("{place}: no anchor yet: nothing is proven"),
+        _ => {}
+    }
 }
 
 /// Faults of chains, anchors and signatures.

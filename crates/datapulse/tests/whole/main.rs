@@ -1,6 +1,7 @@
 //! The whole program as its users meet it: the real binary, real sockets, real folders.
 
 mod access;
+mod anchors;
 mod api;
 mod approvals;
 mod asked;

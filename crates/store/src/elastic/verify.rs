@@ -10,6 +10,11 @@ use crate::error::Error;
 use crate::verify::Verification;
 
 impl Elastic {
+    /// The anchor file of this cluster on this machine.
+    pub fn anchors_path(&self) -> std::path::PathBuf {
+        self.inner.anchors_path.clone()
+    }
+
     /// Walks all chains and anchors. Records are read by their ids; a search only says which
     /// incidents there are and how far they go, so a record that was deleted is missed too.
     ///

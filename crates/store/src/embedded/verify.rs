@@ -11,6 +11,11 @@ use crate::error::Error;
 use crate::verify::Verification;
 
 impl Embedded {
+    /// The anchor file beside the database.
+    pub fn anchors_path(&self) -> std::path::PathBuf {
+        self.inner.engine.folder.anchors()
+    }
+
     /// Walks all chains and anchors.
     ///
     /// # Errors

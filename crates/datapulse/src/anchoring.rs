@@ -1,0 +1,263 @@
+//! Anchors in a place outside: a file that others keep (a mount of another machine, a folder that
+//! is only appended to). Written soon after each decision, start of an execution and resolution, and
+//! every minute that has new records; read back from there alone.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bus::Heard;
+use casework::{Casework, Keys};
+use model::anchor::AnchorLine;
+use model::anchor::outside::{Heads, Known};
+use model::{ChainFault, Digest, IncidentId, Keyring, Timestamp};
+
+use crate::backend::Backend;
+
+/// Records that are anchored at once.
+const AT_ONCE: [&str; 3] = ["decided", "execution_started", "resolved"];
+/// After a failure, the place is tried again so soon, and then less often.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Bytes of one read of the local list of heads.
+const MAX_PIECE: u64 = 16 << 20;
+
+/// Where anchors go, and from what.
+pub struct Anchoring {
+    pub casework: Casework,
+    pub keys: Keys,
+    /// The list of heads that the store keeps.
+    pub heads: PathBuf,
+    pub place: PathBuf,
+    pub every: Duration,
+}
+
+/// Follows the store's list of heads.
+#[derive(Default)]
+struct Follower {
+    offset: u64,
+    heads: Heads,
+}
+
+impl Follower {
+    /// Reads on; what is torn at the end is read when it is whole.
+    fn read_on(&mut self, path: &Path) -> Result<()> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error).context(path.display().to_string()),
+        };
+        loop {
+            file.seek(SeekFrom::Start(self.offset))?;
+            let mut bytes = Vec::new();
+            (&mut file).take(MAX_PIECE).read_to_end(&mut bytes)?;
+            let Some(end) = bytes.iter().rposition(|&byte| byte == b'\n') else {
+                return Ok(());
+            };
+            for line in bytes[..end].split(|&byte| byte == b'\n') {
+                let line: AnchorLine = serde_json::from_slice(line)
+                    .with_context(|| format!("{}: a line can't be read", path.display()))?;
+                self.heads.insert(line.incident, (line.seq, line.digest));
+            }
+            self.offset += end as u64 + 1;
+        }
+    }
+}
+
+impl Anchoring {
+    /// Never ends. A place that is away is tried again: the next anchor covers all that came.
+    pub async fn run(self) {
+        let mut listener = self.casework.bus().listen();
+        let mut minute = tokio::time::interval(self.every);
+        minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut pause = FIRST_PAUSE;
+        let mut state = Box::new((Follower::default(), None));
+        loop {
+            tokio::select! {
+                _ = minute.tick() => {}
+                heard = listener.hear() => match heard {
+                    Heard::Wake(wake) if !AT_ONCE.contains(&wake.event) => continue,
+                    Heard::Wake(_) | Heard::Lost(_) => {}
+                    Heard::Closed => return std::future::pending().await,
+                },
+            }
+            loop {
+                let (heads, place) = (self.heads.clone(), self.place.clone());
+                let (keys, at) = (self.keys.clone(), self.casework.clock().now());
+                let mut held = state;
+                let written = tokio::task::spawn_blocking(move || {
+                    let (follower, known) = &mut *held;
+                    let done = write(follower, known, &heads, &place, &keys, at);
+                    (held, done)
+                })
+                .await;
+                let done = match written {
+                    Ok((held, done)) => {
+                        state = held;
+                        done
+                    }
+                    Err(error) => {
+                        state = Box::default();
+                        Err(anyhow::Error::from(error))
+                    }
+                };
+                match done {
+                    Ok(()) => {
+                        pause = FIRST_PAUSE;
+                        break;
+                    }
+                    Err(error) => {
+                        metrics::counter!("anchor_failures_total").increment(1);
+                        tracing::warn!(place = %self.place.display(), error = format!("{error:#}"), "records are not anchored outside");
+                        // Whatever is there now is read anew.
+                        state.1 = None;
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One anchor, where something moved; durable when this returns.
+fn write(
+    follower: &mut Follower,
+    known: &mut Option<Known>,
+    heads: &Path,
+    place: &Path,
+    keys: &Keys,
+    at: Timestamp,
+) -> Result<()> {
+    follower.read_on(heads)?;
+    let known = match known {
+        Some(known) => known,
+        None => {
+            cut_torn(place)?;
+            known.insert(read(place, &keys.ring)?.0)
+        }
+    };
+    let Some(line) = known.next(&follower.heads, at, &keys.gateway)? else {
+        return Ok(());
+    };
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(place)
+        .with_context(|| format!("{} can't be written", place.display()))?;
+    file.write_all(format!("{line}\n").as_bytes())?;
+    file.sync_data()?;
+    known
+        .take(&line, &keys.ring)
+        .map_err(anyhow::Error::msg)
+        .map(drop)
+}
+
+/// Half a line is what a process left that was killed.
+fn cut_torn(place: &Path) -> Result<()> {
+    let Ok(bytes) = std::fs::read(place) else {
+        return Ok(());
+    };
+    let whole = bytes
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |end| end + 1);
+    if whole < bytes.len() {
+        OpenOptions::new()
+            .write(true)
+            .open(place)?
+            .set_len(whole as u64)?;
+    }
+    Ok(())
+}
+
+/// What a chain's head was, by which anchor.
+type Proven = BTreeMap<IncidentId, Vec<(u64, Digest, u64)>>;
+
+/// Reads the whole place. A place that isn't there holds nothing.
+fn read(place: &Path, ring: &Keyring) -> Result<(Known, Proven)> {
+    let (mut known, mut proven) = (Known::default(), Proven::new());
+    let file = match File::open(place) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((known, proven)),
+        Err(error) => return Err(error).with_context(|| place.display().to_string()),
+    };
+    for line in BufReader::new(file).lines() {
+        let line = line.with_context(|| place.display().to_string())?;
+        let heads = known
+            .take(&line, ring)
+            .map_err(|fault| anyhow::anyhow!("{}: {fault}", place.display()))?;
+        for head in heads {
+            let of = proven.entry(head.incident).or_default();
+            of.push((head.seq, head.digest, known.number));
+        }
+    }
+    Ok((known, proven))
+}
+
+/// What the place proves of a journal.
+#[derive(Debug, Default)]
+pub struct Outside {
+    pub anchors: u64,
+    /// Up to when the journal is proven.
+    pub until: Option<Timestamp>,
+    /// The place itself can't be trusted.
+    pub place_fault: Option<String>,
+    pub faults: Vec<ChainFault>,
+    /// Records that came after what is proven.
+    pub after: u64,
+}
+
+impl Outside {
+    pub fn is_intact(&self) -> bool {
+        self.place_fault.is_none() && self.faults.is_empty()
+    }
+}
+
+/// Holds the journal against what the place says.
+pub async fn verify(store: &Backend, ring: &Keyring, place: &Path) -> Result<Outside> {
+    let (known, proven) = match read(place, ring) {
+        Ok(found) => found,
+        Err(error) => {
+            return Ok(Outside {
+                place_fault: Some(format!("{error:#}")),
+                ..Outside::default()
+            });
+        }
+    };
+    let mut outside = Outside {
+        anchors: known.number,
+        until: known.at,
+        ..Outside::default()
+    };
+    let journal = store.journal();
+    let mut chains = journal.incidents().await?;
+    chains.extend(proven.keys().cloned());
+    chains.sort();
+    chains.dedup();
+    for chain in chains {
+        let stored = journal.records(&chain).await?;
+        let heads = proven.get(&chain).map_or(&[][..], Vec::as_slice);
+        for (seq, digest, number) in heads {
+            let found = stored.iter().find(|line| line.seq == *seq);
+            let reason = match found {
+                None => "the journal has no such record: deleted, or its tail was cut",
+                Some(line) if line.digest != *digest => {
+                    "the journal's record is another: edited, or the chain was written anew"
+                }
+                Some(_) => continue,
+            };
+            outside.faults.push(ChainFault {
+                incident: chain.clone(),
+                seq: *seq,
+                reason: format!("anchor {number} outside proves it, and {reason}"),
+            });
+        }
+        let last = heads.last().map_or(0, |(seq, _, _)| *seq);
+        outside.after += (stored.len() as u64).saturating_sub(last);
+    }
+    Ok(outside)
+}
