@@ -1597,6 +1597,10 @@ export interface components {
             /** @enum {string} */
             kind: "policy_in_force";
         } | {
+            key: components["schemas"]["Trusted"];
+            /** @enum {string} */
+            kind: "key_trusted";
+        } | {
             token: string;
             name: string;
             role: components["schemas"]["Role"];
@@ -2843,6 +2847,15 @@ export interface components {
         };
         /** @enum {string} */
         Topic: "incident" | "report" | "approval_wanted" | "break_glass" | "outcome" | "person_needed";
+        /** @description A public key that is trusted here, and for whom. */
+        Trusted: {
+            /** @description Hexadecimal, 32 bytes. */
+            public: string;
+            /** @description The gateway's key writes for nobody else. */
+            writers: components["schemas"]["Writer"][];
+            /** @description Records before it were not signed. */
+            since: components["schemas"]["Timestamp"];
+        };
         /** @enum {string} */
         Weekday: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
         /** @description `from` inclusive, `to` exclusive. */
@@ -2853,6 +2866,11 @@ export interface components {
         Withdrawal: {
             reason: string;
         };
+        /**
+         * @description For whom a key may write.
+         * @enum {string}
+         */
+        Writer: "gateway" | "sentinel" | "analyst" | "resolver" | "executor" | "notifier";
         ElasticsearchError: {
             error: {
                 type: string;
