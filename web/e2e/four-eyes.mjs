@@ -15,6 +15,8 @@ if (!base || !issuer) {
 }
 const images = process.env.IMAGES ?? join(tmpdir(), 'datapulse-images');
 const stageMs = Number(process.env.STAGE_MS ?? 180_000);
+/** So long nothing may happen while everything is stopped. */
+const HELD_MS = 3_000;
 const API = `${base}/api/datapulse/v1`;
 const at = (page, name) => page.locator(subject(name));
 
@@ -58,6 +60,24 @@ async function agree(page, proposal, reason) {
   await at(page, `outcome-${proposal}`).waitFor();
 }
 
+/** From the head of the page, where it is on every page. */
+async function stop(page) {
+  await page.goto(base);
+  await at(page, 'stop-all').click();
+  await at(page, 'ask-reason').fill('We look at the platform first.');
+  await at(page, 'ask-give').click();
+  await at(page, 'stop-banner').waitFor();
+  await picture(page, images, 'stopped');
+}
+
+async function lift(page, incident) {
+  await page.goto(`${base}/incidents/${incident}`);
+  await at(page, 'resume').click();
+  await at(page, 'ask-reason').fill('The platform is well.');
+  await at(page, 'ask-give').click();
+  await at(page, 'stop-banner').waitFor({ state: 'detached' });
+}
+
 async function story(browser) {
   const vic = await person(browser, 'vic');
   const ada = await person(browser, 'ada');
@@ -88,8 +108,16 @@ async function story(browser) {
   await at(ada.page, `standing-${proposal}`).filter({ hasText: '1 of 2 have agreed: Ada' }).waitFor();
   await at(ada.page, `cannot-${proposal}`).waitFor();
   await picture(ada.page, images, 'four-eyes');
+  await stop(ada.page);
   await offers(bob.page, incident);
   await agree(bob.page, proposal, 'I see it too.');
+  await at(bob.page, 'stop-banner').filter({ hasText: 'stopped by Ada' }).waitFor();
+  const stage = async () => (await api(bob.page, `/incidents/${incident}`)).proposals.find((one) => one.proposal.id === proposal).stage;
+  await until('the verdict', stageMs, async () => (await stage()) === 'approved');
+  await bob.page.waitForTimeout(HELD_MS);
+  if ((await stage()) !== 'approved') throw new Error(`${proposal} is ${await stage()}, though everything is stopped`);
+  say('agreed by two, and held back by a stop');
+  await lift(bob.page, incident);
   await until('the outcome', stageMs, async () => {
     const { proposals } = await api(bob.page, `/incidents/${incident}`);
     return proposals.find((one) => one.proposal.id === proposal)?.recovery === 'recovered';

@@ -45,7 +45,8 @@ cargo xtask <command>
   clients                   Clients that others made, on the binary that is built
   truth [--quick]           docs/truth.md's figures of incidents, from all recorded suites
   readme                    README's commands, asked of the binary that is built
-  four-eyes                 three people in Chromium, through a real identity provider
+  four-eyes                 three people in Chromium, through a real identity provider, on the
+                            binary that is built
   pictures                  walk the demo in Chromium and renew docs/images
 ";
 
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
         "clients" => clients::only(),
         "truth" => truth::run(&rest),
         "readme" => readme::run(),
-        "four-eyes" => demo::build().and_then(|()| browser::four_eyes()),
+        "four-eyes" => browser::four_eyes(),
         "pictures" => demo::build().and_then(|()| browser::run(browser::Pictures::OfReadme)),
         "" | "help" | "--help" | "-h" => {
             print!("{USAGE}");
