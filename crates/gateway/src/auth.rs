@@ -1,6 +1,6 @@
 //! Who is asking: tokens, one-time login links, sessions.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use crate::cors::is_foreign;
 use crate::identity::by_signed_token;
 use crate::problem::Problem;
 use crate::state::Gateway;
+use crate::wrongs::{Peer, Wrongs};
 
 /// A login link's life.
 pub const LINK_LIFE: Duration = Duration::from_secs(600);
@@ -25,11 +26,11 @@ pub const SESSION_IDLE: Duration = Duration::from_secs(3_600);
 pub const SESSION_LIFE: Duration = Duration::from_secs(12 * 3_600);
 /// Sessions and links that are kept at once; the oldest go first.
 pub const MAX_SESSIONS: usize = 1_000;
-/// Login attempts with a wrong code within [`LINK_LIFE`], from anybody, before all wait.
+/// Login attempts with a wrong code within [`LINK_LIFE`], from one address, before it waits.
 pub const MAX_WRONG_LOGINS: usize = 20;
 /// A token's last use is written down at most so often, in milliseconds.
 pub const TOUCH_EVERY_MS: i64 = 5 * 60 * 1000;
-/// Wrong tokens within [`WRONG_TOKENS_IN`], from anybody, before their senders are told to wait.
+/// Wrong tokens within [`WRONG_TOKENS_IN`], from one address, before it is told to wait.
 pub const MAX_WRONG_TOKENS: usize = 600;
 pub const WRONG_TOKENS_IN: Duration = Duration::from_secs(60);
 pub const COOKIE: &str = "datapulse_session";
@@ -146,12 +147,22 @@ pub struct Sessions {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     links: HashMap<String, (Principal, Instant)>,
     sessions: HashMap<String, Session>,
-    wrong: Vec<Instant>,
-    wrong_tokens: VecDeque<Instant>,
+    wrong: Wrongs,
+    wrong_tokens: Wrongs,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            links: HashMap::new(),
+            sessions: HashMap::new(),
+            wrong: Wrongs::new(MAX_WRONG_LOGINS, LINK_LIFE),
+            wrong_tokens: Wrongs::new(MAX_WRONG_TOKENS, WRONG_TOKENS_IN),
+        }
+    }
 }
 
 impl State {
@@ -202,18 +213,17 @@ impl Sessions {
     }
 
     /// A session's secret for a code; the code is used up.
-    pub fn log_in(&self, code: &str) -> Result<(String, Principal), Problem> {
+    pub fn log_in(&self, code: &str, peer: Peer) -> Result<(String, Principal), Problem> {
         let secret = random(24)?;
         let csrf = random(16)?;
         self.with(|state| {
-            state.wrong.retain(|at| at.elapsed() < LINK_LIFE);
-            if state.wrong.len() >= MAX_WRONG_LOGINS {
+            if state.wrong.must_wait(peer, Instant::now()) {
                 let text = "too many wrong login codes: wait ten minutes";
                 return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, text));
             }
             let link = state.links.remove(&hash(code));
             let Some((mut principal, _)) = link.filter(|(_, made)| made.elapsed() < LINK_LIFE) else {
-                state.wrong.push(Instant::now());
+                state.wrong.count(peer, Instant::now());
                 let text = "this login link was used, is too old, or is wrong: make another with `datapulse token login-link`";
                 return Err(Problem::new(StatusCode::UNAUTHORIZED, text));
             };
@@ -226,24 +236,18 @@ impl Sessions {
 
     /// Counts a token that is none; after too many of them 429, so that nobody tries them all.
     /// Whoever has a right one is let in meanwhile.
-    fn wrong_token(&self) -> Result<(), Problem> {
+    fn wrong_token(&self, peer: Peer) -> Result<(), Problem> {
         metrics::counter!("tokens_refused_total").increment(1);
         self.with(|state| {
-            let wrong = &mut state.wrong_tokens;
-            while wrong
-                .front()
-                .is_some_and(|at| at.elapsed() >= WRONG_TOKENS_IN)
-            {
-                wrong.pop_front();
-            }
-            if wrong.len() >= MAX_WRONG_TOKENS {
+            let now = Instant::now();
+            if state.wrong_tokens.must_wait(peer, now) {
                 let seconds = WRONG_TOKENS_IN.as_secs();
                 let text = format!(
-                    "{MAX_WRONG_TOKENS} wrong tokens came within {seconds} s: wait {seconds} s"
+                    "{MAX_WRONG_TOKENS} wrong tokens came from your address within {seconds} s: wait {seconds} s"
                 );
                 return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, text));
             }
-            wrong.push_back(Instant::now());
+            state.wrong_tokens.count(peer, now);
             Ok(())
         })
     }
@@ -345,6 +349,7 @@ pub async fn authenticate(
     gateway: &Gateway,
     method: &Method,
     headers: &HeaderMap,
+    peer: Peer,
 ) -> Result<Principal, Problem> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let secret = value.to_str().ok().and_then(secret).ok_or_else(|| {
@@ -356,7 +361,7 @@ pub async fn authenticate(
         if let Err(problem) = &found
             && problem.status == StatusCode::UNAUTHORIZED.as_u16()
         {
-            gateway.sessions.wrong_token()?;
+            gateway.sessions.wrong_token(peer)?;
         }
         return found;
     }

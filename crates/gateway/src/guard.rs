@@ -13,6 +13,7 @@ use crate::intake;
 use crate::problem::Problem;
 use crate::routes::Access;
 use crate::state::Gateway;
+use crate::wrongs::Peer;
 
 /// Lets through who may; the principal goes with the request.
 pub async fn guard(
@@ -31,7 +32,14 @@ pub async fn guard(
     // A process may ask its own router as somebody it has verified.
     let principal = match request.extensions().get::<Principal>() {
         Some(principal) => principal.clone(),
-        None => match authenticate(&gateway, &method, request.headers()).await {
+        None => match authenticate(
+            &gateway,
+            &method,
+            request.headers(),
+            Peer::of(request.extensions()),
+        )
+        .await
+        {
             Ok(principal) => principal,
             Err(problem) => return problem.into_response(),
         },

@@ -21,6 +21,7 @@ pub mod problem;
 pub mod routes;
 pub mod serve;
 pub mod state;
+pub mod wrongs;
 
 pub use auth::{Principal, issue_token};
 pub use problem::Problem;

@@ -12,6 +12,7 @@ use crate::api::observe::reading;
 use crate::auth::{COOKIE, SESSION_LIFE};
 use crate::problem::Problem;
 use crate::state::Gateway;
+use crate::wrongs::Peer;
 
 #[derive(RustEmbed)]
 #[folder = "../../web/dist/"]
@@ -141,6 +142,7 @@ pub struct Code {
 /// Uses the code up, sets the session's cookie and goes to the UI.
 pub async fn log_in(
     State(gateway): State<Gateway>,
+    peer: Peer,
     code: Result<Query<Code>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let Ok(Query(Code { code })) = code else {
@@ -149,7 +151,7 @@ pub async fn log_in(
         )
         .into_response();
     };
-    match gateway.sessions.log_in(&code) {
+    match gateway.sessions.log_in(&code, peer) {
         Ok((secret, principal)) => {
             let act = model::Act::LoggedIn {
                 subject: principal.subject.clone(),

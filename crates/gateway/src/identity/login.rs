@@ -18,12 +18,13 @@ use crate::auth::{COOKIE, Principal, SESSION_LIFE, cookie_of, hash, random};
 use crate::problem::Problem;
 use crate::routes::API;
 use crate::state::Gateway;
+use crate::wrongs::{Peer, Wrongs};
 
 /// How long somebody may take at the provider.
 pub const ATTEMPT_LIFE: Duration = Duration::from_secs(600);
 /// Logins under way at once; the oldest go first.
 pub const MAX_ATTEMPTS: usize = 1_000;
-/// Logins that fail within [`ATTEMPT_LIFE`], from anybody, before all wait.
+/// Logins that fail within [`ATTEMPT_LIFE`], from one address, before it waits.
 pub const MAX_FAILED: usize = 100;
 /// What ties an attempt to its browser.
 const ATTEMPT_COOKIE: &str = "datapulse_login";
@@ -34,10 +35,18 @@ pub struct Attempts {
     kept: Mutex<Kept>,
 }
 
-#[derive(Default)]
 struct Kept {
     attempts: HashMap<String, Attempt>,
-    failed: Vec<Instant>,
+    failed: Wrongs,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            attempts: HashMap::new(),
+            failed: Wrongs::new(MAX_FAILED, ATTEMPT_LIFE),
+        }
+    }
 }
 
 struct Attempt {
@@ -53,23 +62,20 @@ impl Attempts {
         act(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether so many failed lately that nobody may try.
-    fn refused(&self) -> Result<(), Problem> {
-        self.with(|kept| {
-            kept.failed.retain(|at| at.elapsed() < ATTEMPT_LIFE);
-            match kept.failed.len() >= MAX_FAILED {
-                true => Err(Problem::new(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "too many logins failed: wait ten minutes",
-                )),
-                false => Ok(()),
-            }
+    /// Whether so many failed lately from this address that it has to wait.
+    fn refused(&self, peer: Peer) -> Result<(), Problem> {
+        self.with(|kept| match kept.failed.must_wait(peer, Instant::now()) {
+            true => Err(Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many logins failed from your address: wait ten minutes",
+            )),
+            false => Ok(()),
         })
     }
 
-    fn failed(&self) {
+    fn failed(&self, peer: Peer) {
         metrics::counter!("identity_logins_failed_total").increment(1);
-        self.with(|kept| kept.failed.push(Instant::now()));
+        self.with(|kept| kept.failed.count(peer, Instant::now()));
     }
 
     fn keep(&self, begun: Begun, browser: &str) {
@@ -140,9 +146,9 @@ pub async fn settings(State(gateway): State<Gateway>) -> Json<LoginSettings> {
 }
 
 /// Sends the browser to the provider.
-pub async fn begin(State(gateway): State<Gateway>) -> Result<Response, Problem> {
+pub async fn begin(State(gateway): State<Gateway>, peer: Peer) -> Result<Response, Problem> {
     let identity = identity(&gateway)?;
-    identity.attempts.refused()?;
+    identity.attempts.refused(peer)?;
     let begun = identity.provider.begin().await?;
     let browser = random(24)?;
     let url = begun.url.clone();
@@ -175,20 +181,21 @@ pub struct Back {
 /// The provider sends the browser back: a session begins, under a new secret.
 pub async fn callback(
     State(gateway): State<Gateway>,
+    peer: Peer,
     headers: HeaderMap,
     Query(back): Query<Back>,
 ) -> Result<Response, Problem> {
     let identity = identity(&gateway)?;
-    identity.attempts.refused()?;
+    identity.attempts.refused(peer)?;
     let person = match came_back(identity, &headers, back).await {
         Ok(person) => person,
         Err(problem) => {
-            identity.attempts.failed();
+            identity.attempts.failed(peer);
             return Err(problem);
         }
     };
     let Some((role, scopes)) = identity.provider.settings().granted(&person.groups) else {
-        identity.attempts.failed();
+        identity.attempts.failed(peer);
         return Err(Problem::forbidden(format!(
             "{} has no role here: none of their groups is in identity.groups",
             person.name

@@ -110,6 +110,8 @@ pub struct Provider {
     secret: Option<Secret>,
     wire: Wire,
     kept: Mutex<Option<Kept>>,
+    /// When it failed last, and how: it isn't asked again at once.
+    failed: Mutex<Option<(Instant, Trouble)>>,
 }
 
 impl Provider {
@@ -119,6 +121,7 @@ impl Provider {
             secret,
             wire: Wire::new()?,
             kept: Mutex::new(None),
+            failed: Mutex::new(None),
         })
     }
 
@@ -135,7 +138,7 @@ impl Provider {
         {
             return Ok((known.metadata.clone(), known.keys.clone()));
         }
-        let fetched = self.fetch().await;
+        let fetched = self.fetch_in_turn().await;
         match (fetched, kept.as_ref()) {
             (Ok(fresh), _) => {
                 let known = (fresh.metadata.clone(), fresh.keys.clone());
@@ -153,6 +156,22 @@ impl Provider {
                 Err(trouble)
             }
         }
+    }
+
+    /// As [`Provider::fetch`]; soon after a failure, that failure.
+    async fn fetch_in_turn(&self) -> Result<Kept, Trouble> {
+        let mut failed = self.failed.lock().await;
+        if let Some((at, trouble)) = failed.as_ref()
+            && at.elapsed() < AGAIN_AFTER
+        {
+            return Err(trouble.clone());
+        }
+        let fetched = self.fetch().await;
+        *failed = fetched
+            .as_ref()
+            .err()
+            .map(|trouble| (Instant::now(), trouble.clone()));
+        fetched
     }
 
     async fn fetch(&self) -> Result<Kept, Trouble> {
