@@ -203,6 +203,10 @@ pub enum Audit {
         #[arg(long)]
         anchors: bool,
     },
+    /// Write every record into a file, a line each, with a signature beside it (FILE.sig)
+    Export { file: PathBuf },
+    /// Hold such a file against its signature; exit 3 where it differs
+    Check { file: PathBuf },
     /// What was done outside of incidents: stops, tokens, logins, people, policies
     System {
         /// Six digits such as 202611; without it, the present month

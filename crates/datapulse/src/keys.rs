@@ -45,11 +45,19 @@ pub async fn sign(casework: &Casework, folder: &Path) -> Result<Keys> {
 
 /// The same where there are keys, and nothing where there are none: for commands beside a server.
 pub fn sign_if_any(casework: &Casework, folder: &Path) -> Result<()> {
-    let folder = folder.join(FOLDER);
-    if folder.join(TRUSTED).exists() {
-        casework.sign_with(read(&folder)?);
+    if let Some(keys) = all(folder)? {
+        casework.sign_with(keys);
     }
     Ok(())
+}
+
+/// All keys of a folder; `None`: there are none.
+pub fn all(folder: &Path) -> Result<Option<Keys>> {
+    let folder = folder.join(FOLDER);
+    match folder.join(TRUSTED).exists() {
+        true => read(&folder).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// The public keys of a folder; none where nothing is signed there.

@@ -15,6 +15,8 @@ use crate::keys;
 use crate::print;
 use crate::progress::during;
 
+mod export;
+
 /// Exit code of a check that says no.
 const SAYS_NO: u8 = 3;
 
@@ -26,6 +28,8 @@ pub async fn run(here: &Here, command: Audit) -> Result<u8> {
             offset,
             limit,
         } => return system(here, month, offset, limit).await,
+        Audit::Export { file } => return during("exporting", export::export(here, &file)).await,
+        Audit::Check { file } => return export::check(here, &file),
     };
     let store = here.reading().await?;
     let verification = during("walking the journal", store.verify()).await?;

@@ -260,3 +260,26 @@ async fn a_place_that_was_altered_or_was_away_is_said_and_catches_up() {
         "{told}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_is_exported_with_a_signature_that_anybody_can_check() {
+    let scene = Scene::new().await;
+    let place = &scene.place;
+    let said = place.done(&["audit", "export", "record.ndjson"]).out;
+    assert!(said.contains("signed in record.ndjson.sig"), "{said}");
+    let file = place.path().join("record.ndjson");
+    let whole = fs::read_to_string(&file).expect("is read");
+    assert!(whole.lines().count() as i64 >= scene.last);
+    place.done(&["audit", "check", "record.ndjson"]);
+    let altered = whole.replacen("we look", "we sleep", 1);
+    assert_ne!(altered, whole);
+    for text in [
+        altered,
+        whole.lines().skip(1).collect::<Vec<_>>().join("\n"),
+    ] {
+        fs::write(&file, text).expect("is written");
+        let said = place.run(&["audit", "check", "record.ndjson"]);
+        assert_eq!(said.code, 3, "{said}");
+        assert!(said.out.contains("not the file that was signed"), "{said}");
+    }
+}
