@@ -11,24 +11,37 @@ const KINDS: Record<ActionKind, string> = {
   cache_clear: '', traffic_shift: 'to=…', rate_limit: 'share=…',
 };
 
-/** One NAME=VALUE a line; what reads as a number, true or false is one. */
+const PAIR = /^\s*([^=\s][^=]*?)\s*=(.*)$/;
+
+/** One NAME=VALUE a line; what reads as a number, true or false is one, as on the command line. */
 export function parameters(text: string): Record<string, Json> {
-  const found: Record<string, Json> = {};
-  for (const line of text.split('\n')) {
-    const at = line.indexOf('=');
-    if (at > 0) found[line.slice(0, at).trim()] = value(line.slice(at + 1).trim());
-  }
-  return found;
+  return Object.fromEntries(text.split('\n').flatMap((line) => {
+    const pair = PAIR.exec(line);
+    return pair ? [[pair[1], value(pair[2].trim())]] : [];
+  }));
 }
 
+/** The first line that names nothing: left out, it would ask for another action than was meant. */
+export function strayed(text: string): string | undefined {
+  return text.split('\n').find((line) => line.trim() !== '' && !PAIR.test(line));
+}
+
+/** JSON where it is some; in quotes, a number stays the text that it is. */
 function value(text: string): Json {
-  if (text === 'true' || text === 'false') return text === 'true';
-  return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
 }
 
-/** A parameter as it is typed in. */
-function typed(given: Action['parameters']): string {
-  return Object.entries(given).map(([name, one]) => `${name}=${String(one)}`).join('\n');
+/** As it is typed in: in quotes where it would be read as something else, such as the version 1.10. */
+export function typed(given: Action['parameters']): string {
+  const line = (name: string, one: Json) => {
+    const bare = `${name}=${String(one)}`;
+    return parameters(bare)[name] === one ? bare : `${name}=${JSON.stringify(one)}`;
+  };
+  return Object.entries(given).map(([name, one]) => line(name, one)).join('\n');
 }
 
 /** An action that somebody wants; with `edits` in that proposal's place. */
@@ -38,7 +51,8 @@ export function RequestForm({ incident, from, edits, onDone }: { incident: Incid
   const [text, setText] = useState(typed(from?.parameters ?? {}));
   const [why, setWhy] = useState('');
   const request = useRequestAction(incident.incident_id);
-  const complete = target.trim() !== '' && why.trim() !== '';
+  const stray = strayed(text);
+  const complete = target.trim() !== '' && why.trim() !== '' && stray === undefined;
   const give = () => {
     const body: ActionRequest = { kind, target: target.trim(), parameters: parameters(text), why: why.trim(), edits: edits ?? null };
     request.mutate(body, { onSuccess: () => { setWhy(''); onDone?.(); } });
@@ -48,8 +62,8 @@ export function RequestForm({ incident, from, edits, onDone }: { incident: Incid
     <EuiForm component="form" onSubmit={(event) => { event.preventDefault(); if (complete) give(); }} data-test-subj={`request-${name}`}>
       <EuiFormRow label="Action"><EuiSelect compressed options={Object.keys(KINDS).map((one) => ({ value: one, text: words(one) }))} value={kind} onChange={(event) => setKind(event.target.value as ActionKind)} data-test-subj={`request-kind-${name}`} /></EuiFormRow>
       <EuiFormRow label="Target"><EuiFieldText compressed value={target} onChange={(event) => setTarget(event.target.value)} data-test-subj={`request-target-${name}`} /></EuiFormRow>
-      <EuiFormRow label="Parameters" helpText={KINDS[kind] ? `One a line, such as ${KINDS[kind]}; none: what follows from the target's state.` : 'This kind takes none.'}>
-        <EuiTextArea compressed rows={2} value={text} onChange={(event) => setText(event.target.value)} data-test-subj={`request-parameters-${name}`} />
+      <EuiFormRow label="Parameters" isInvalid={stray !== undefined} error={`Expected NAME=VALUE, got ${stray}`} helpText={KINDS[kind] ? `One a line, such as ${KINDS[kind]}; a number that is a text in quotes; none: what follows from the target's state.` : 'This kind takes none.'}>
+        <EuiTextArea compressed rows={2} isInvalid={stray !== undefined} value={text} onChange={(event) => setText(event.target.value)} data-test-subj={`request-parameters-${name}`} />
       </EuiFormRow>
       <EuiFormRow label="Why"><EuiFieldText compressed value={why} onChange={(event) => setWhy(event.target.value)} data-test-subj={`request-why-${name}`} /></EuiFormRow>
       <EuiSpacer size="s" />

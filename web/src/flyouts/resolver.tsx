@@ -82,7 +82,6 @@ function ProposalPanel({ incident, state, view, canApprove, canAsk }: Panel) {
           <EuiFlexGroup gutterSize="none" responsive={false} wrap>
             {canAsk && <EuiFlexItem grow={false}><EditButton incident={incident} from={proposal.action} edits={proposal.id} /></EuiFlexItem>}
             {canApprove && <EuiFlexItem grow={false}><WithdrawButton incident={incident.incident_id} state={state} /></EuiFlexItem>}
-            {canApprove && stage === 'pending' && <EuiFlexItem grow={false}><BreakGlassButton incident={incident.incident_id} state={state} /></EuiFlexItem>}
           </EuiFlexGroup>
         )}
       </EuiPanel>
@@ -201,6 +200,7 @@ function Decide({ incident, state, cannot }: { incident: string; state: Proposal
             Reject
           </EuiButton>
         </EuiFlexItem>
+        <EuiFlexItem grow={false}><BreakGlassButton incident={incident} state={state} /></EuiFlexItem>
       </EuiFlexGroup>
       {decide.error && (<><EuiSpacer size="s" /><ProblemNote error={decide.error} /></>)}
     </>
