@@ -78,7 +78,7 @@ export function EditButton({ incident, from, edits }: { incident: Incident; from
   const [open, setOpen] = useState(false);
   return (
     <>
-      <EuiButtonEmpty size="s" iconType="pencil" onClick={() => setOpen(!open)} data-test-subj={`edit-${edits}`}>Change</EuiButtonEmpty>
+      <div><EuiButtonEmpty size="s" iconType="pencil" onClick={() => setOpen(!open)} data-test-subj={`edit-${edits}`}>Change</EuiButtonEmpty></div>
       {open && <EuiPanel color="subdued" paddingSize="s"><RequestForm incident={incident} from={from} edits={edits} onDone={() => setOpen(false)} /></EuiPanel>}
     </>
   );
