@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::arguments::Everywhere;
-use crate::logins;
 use crate::progress::during;
 use crate::refusal::{of_status, wrong_use};
+use crate::{logins, owner_only};
 
 /// Where `serve` and `demo` leave their address, readable by their owner alone.
 pub const ADDRESS_FILE: &str = "server.json";
@@ -38,20 +38,7 @@ pub struct Address {
 impl Address {
     /// Written with mode 0600 from the start, so that nobody else can read the token meanwhile.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        use std::io::Write;
-        use std::os::unix::fs::OpenOptionsExt;
-        let path = folder.join(ADDRESS_FILE);
-        // A file left behind may have another mode.
-        let _ = fs::remove_file(&path);
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .with_context(|| format!("{} can't be written", path.display()))?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_all()?;
-        Ok(())
+        owner_only::write(&folder.join(ADDRESS_FILE), &serde_json::to_vec(self)?)
     }
 
     pub fn remove(folder: &Path) {

@@ -3,15 +3,14 @@
 //! alone; and `trusted.json`, the public keys that records are held against.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use casework::{Casework, Keys};
 use model::{Act, Actor, ChainFault, Keyring, Signer, Timestamp, Trusted, Writer};
 
 use crate::backend::Backend;
+use crate::owner_only;
 
 const FOLDER: &str = "keys";
 const GATEWAY: &str = "gateway.key";
@@ -125,11 +124,7 @@ fn private(path: &Path) -> Result<Signer> {
 /// New keys, beside those that were trusted before. `trusted.json` comes last: before it is there,
 /// none of them counts.
 fn make(folder: &Path, since: Timestamp) -> Result<Vec<Trusted>> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .with_context(|| format!("{} can't be made", folder.display()))?;
+    owner_only::folder(folder)?;
     let path = folder.join(TRUSTED);
     let mut all = match path.exists() {
         true => trusted(&path)?,
@@ -143,7 +138,7 @@ fn make(folder: &Path, since: Timestamp) -> Result<Vec<Trusted>> {
         let mut seed = [0; SEED];
         getrandom::fill(&mut seed)
             .map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
-        write(&folder.join(name), hex::encode(seed).as_bytes())?;
+        owner_only::write(&folder.join(name), hex::encode(seed).as_bytes())?;
         made.push(Trusted {
             public: Signer::new(&seed).public(),
             writers,
@@ -151,22 +146,6 @@ fn make(folder: &Path, since: Timestamp) -> Result<Vec<Trusted>> {
         });
     }
     all.extend(made.iter().cloned());
-    write(&path, &serde_json::to_vec_pretty(&all)?)?;
+    owner_only::write(&path, &serde_json::to_vec_pretty(&all)?)?;
     Ok(made)
-}
-
-/// Whole or not at all, for its owner alone.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let shown = path.display().to_string();
-    let beside: PathBuf = path.with_extension("new");
-    let _ = fs::remove_file(&beside);
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)
-        .with_context(|| format!("{shown} can't be written"))?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path).with_context(|| format!("{shown} can't be written"))
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use casework::Clock;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::owner_only;
 
 /// Servers that logins are kept for; the ones that ended first go first.
 const MAX_LOGINS: usize = 100;
@@ -52,12 +52,7 @@ pub fn token(url: &str) -> Option<String> {
 pub fn keep(url: &str, login: Option<Login>) -> Result<()> {
     let path = path().context("neither XDG_CONFIG_HOME nor HOME is set: there is no folder to keep the login in; pass tokens with --token instead")?;
     let folder = path.parent().context("a file lies in a folder")?;
-    let shown = path.display().to_string();
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .with_context(|| format!("{} can't be made", folder.display()))?;
+    owner_only::folder(folder)?;
     let mut logins = read();
     match login {
         Some(login) => logins.0.insert(url.to_owned(), login),
@@ -70,16 +65,5 @@ pub fn keep(url: &str, login: Option<Login>) -> Result<()> {
         };
         logins.0.remove(&first);
     }
-    // Whole or not at all, and never readable by others.
-    let beside = folder.join(format!("logins.{}.new", std::process::id()));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .with_context(|| format!("{shown} can't be written"))?;
-    file.write_all(&serde_json::to_vec(&logins)?)?;
-    file.sync_all()?;
-    fs::rename(&beside, &path).with_context(|| format!("{shown} can't be written"))
+    owner_only::write(&path, &serde_json::to_vec(&logins)?)
 }

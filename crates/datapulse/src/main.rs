@@ -20,6 +20,7 @@ mod import;
 mod keys;
 mod logins;
 mod measure;
+mod owner_only;
 mod print;
 mod progress;
 mod refusal;
