@@ -16,7 +16,7 @@ use crate::system::Memory;
 use crate::tools::Toolbox;
 
 /// How often an append is tried anew after another writer was first.
-const MAX_ATTEMPTS: usize = 16;
+pub(crate) const MAX_ATTEMPTS: usize = 16;
 
 /// All that work needs; cheap to clone.
 #[derive(Clone)]

@@ -3,11 +3,8 @@
 use model::{Act, Actor, Digest, Event, IncidentId, Record, StoredRecord, System, chain};
 use tokio::sync::Mutex;
 
-use crate::case::Casework;
+use crate::case::{Casework, MAX_ATTEMPTS};
 use crate::error::Error;
-
-/// How often an append is tried anew after another writer was first.
-const MAX_ATTEMPTS: usize = 16;
 
 /// What was read of the present month's chain.
 #[derive(Debug, Default)]

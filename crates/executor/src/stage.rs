@@ -65,7 +65,9 @@ impl Executor {
             .map(|state| state.proposal.id.clone())
             .collect();
         for proposal in ids {
-            let Some(state) = incident.proposal(&proposal) else {
+            // Who may still decide is asked of the store: not about what is over.
+            let open = incident.proposal(&proposal);
+            let Some(state) = open.filter(|state| state.stage.is_open()) else {
                 continue;
             };
             let standing = self.casework.deciders(state).await?;

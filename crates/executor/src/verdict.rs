@@ -13,10 +13,7 @@ pub fn due(
     standing: &BTreeSet<String>,
     now: Timestamp,
 ) -> Option<Event> {
-    if !matches!(
-        state.stage,
-        ProposalStage::Pending | ProposalStage::Approved
-    ) {
+    if !state.stage.is_open() {
         return None;
     }
     let proposal = &state.proposal;

@@ -48,6 +48,15 @@ pub fn is_excluded(proposal: &Proposal, person: &str) -> bool {
             .any(|requester| requester.subject == person)
 }
 
+/// Names of those whose yes counts for nothing.
+fn excluded(proposal: &Proposal) -> Vec<String> {
+    let requesters = proposal.requesters.iter();
+    requesters
+        .filter(|requester| is_excluded(proposal, &requester.subject))
+        .map(|requester| requester.name.clone())
+        .collect()
+}
+
 /// Whether a person is one of those on call: by subject (with or without what stands before its
 /// first colon) or by name, whatever the case.
 fn is_on_call(actor: &Actor, people: &[String]) -> bool {
@@ -96,16 +105,10 @@ pub fn suffices(proposal: &Proposal, counted: &[&DecisionMade]) -> Result<(), St
     let tier = proposal.risk.name();
     if counted.len() < quorum {
         let people = if quorum == 1 { "person's" } else { "people's" };
-        let but = match (proposal.not_the_requester, proposal.requesters.is_empty()) {
-            (true, false) => {
-                let names: Vec<&str> = proposal
-                    .requesters
-                    .iter()
-                    .map(|requester| requester.name.as_str())
-                    .collect();
-                format!(", and {} asked for it", names.join(", "))
-            }
-            _ => String::new(),
+        let excluded = excluded(proposal);
+        let but = match excluded.is_empty() {
+            true => String::new(),
+            false => format!(", and {} asked for it", excluded.join(", ")),
         };
         return Err(format!(
             "a {tier}-risk action needs {quorum} {people} yes{but}"
@@ -156,14 +159,7 @@ pub fn standing(state: &ProposalState, policy: &Policy, now: Timestamp) -> Stand
             .iter()
             .map(|made| made.actor.label().to_owned())
             .collect(),
-        excluded: match proposal.not_the_requester {
-            true => proposal
-                .requesters
-                .iter()
-                .map(|requester| requester.name.clone())
-                .collect(),
-            false => Vec::new(),
-        },
+        excluded: excluded(proposal),
         on_call: proposal.on_call.clone(),
         enough: missing.is_none(),
         missing: missing.unwrap_or_default(),
@@ -219,9 +215,9 @@ pub fn summary(state: &ProposalState) -> String {
         "{} risk: {} must agree{}",
         proposal.risk.name(),
         proposal.quorum.max(1),
-        match (proposal.not_the_requester, proposal.requesters.is_empty()) {
-            (true, false) => ", not those who asked for it",
-            _ => "",
+        match excluded(proposal).is_empty() {
+            true => "",
+            false => ", not those who asked for it",
         }
     ));
     lines.push(format!(

@@ -191,6 +191,11 @@ pub enum ProposalStage {
 }
 
 impl ProposalStage {
+    /// Nothing was done on it yet, and something still may be.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Approved)
+    }
+
     /// As it is stored.
     pub fn name(self) -> &'static str {
         match self {

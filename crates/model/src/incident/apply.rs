@@ -228,10 +228,7 @@ fn reopen(incident: &mut Incident, event: &Event, finding: Option<&Finding>) -> 
     incident.resolved_evidence = None;
     // What was offered for the earlier trouble can't be approved for this one.
     for state in &mut incident.proposals {
-        if matches!(
-            state.stage,
-            ProposalStage::Pending | ProposalStage::Approved
-        ) {
+        if state.stage.is_open() {
             state.stage = ProposalStage::Voided;
             state.note = Some("the incident was reopened".to_owned());
         }

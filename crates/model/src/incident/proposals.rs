@@ -38,10 +38,7 @@ pub(super) fn apply(incident: &mut Incident, record: &Record) -> Ruling {
             proposal, reason, ..
         } => {
             let state = known(incident, event, proposal)?;
-            if !matches!(
-                state.stage,
-                ProposalStage::Pending | ProposalStage::Approved
-            ) {
+            if !state.stage.is_open() {
                 return Err(illegal(
                     event,
                     format!("{proposal} has no approval to void"),
@@ -79,7 +76,7 @@ fn propose(incident: &mut Incident, event: &Event, proposal: &Proposal, seal: Se
     }
     if let Some(replaced) = &proposal.replaces {
         let old = known(incident, event, &replaced.proposal)?;
-        if matches!(old.stage, ProposalStage::Pending | ProposalStage::Approved) {
+        if old.stage.is_open() {
             old.stage = ProposalStage::Voided;
             old.note = Some(format!("{} takes its place", proposal.id));
         }
@@ -185,10 +182,7 @@ fn by_people(incident: &mut Incident, record: &Record) -> Ruling {
             }
             if let Some(edited) = edits {
                 let state = known(incident, event, edited)?;
-                if !matches!(
-                    state.stage,
-                    ProposalStage::Pending | ProposalStage::Approved
-                ) {
+                if !state.stage.is_open() {
                     let stage = state.stage.name();
                     return Err(illegal(event, format!("{edited} is {stage} already")));
                 }
@@ -212,10 +206,7 @@ fn by_people(incident: &mut Incident, record: &Record) -> Ruling {
                 return Err(illegal(event, "withdrawing needs a reason"));
             }
             let state = known(incident, event, proposal)?;
-            if !matches!(
-                state.stage,
-                ProposalStage::Pending | ProposalStage::Approved
-            ) {
+            if !state.stage.is_open() {
                 let stage = state.stage.name();
                 return Err(illegal(
                     event,
