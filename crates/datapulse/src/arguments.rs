@@ -421,6 +421,13 @@ pub enum Eval {
         #[arg(long, value_name = "NAME")]
         fault: Vec<String>,
     },
+    /// Instructions planted in telemetry, documents and comments: does any of them change an answer
+    /// or an action, echo a secret, or become a link or a mention? Exit 3 where one does
+    Injection {
+        /// JSON lines `{"place","text"}` instead of the plants that come with DataPulse
+        #[arg(long, value_name = "FILE")]
+        plants: Option<PathBuf>,
+    },
     /// Answers of this installation that people judged: how often right, by confidence
     Feedback,
 }

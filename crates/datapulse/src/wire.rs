@@ -77,7 +77,7 @@ impl Parts {
 /// The casework over a store, for whoever needs no more.
 pub fn casework(store: &Backend, configuration: &Configuration, clock: Clock) -> Result<Casework> {
     let toolbox = Toolbox::embedded().map_err(anyhow::Error::msg)?;
-    Ok(Casework::new(
+    let casework = Casework::new(
         store.journal(),
         store.telemetry(),
         store.knowledge(),
@@ -85,7 +85,9 @@ pub fn casework(store: &Backend, configuration: &Configuration, clock: Clock) ->
         clock,
         configuration.policy.clone(),
         toolbox,
-    ))
+    );
+    casework.redact_with(configuration.redaction.redactor()?);
+    Ok(casework)
 }
 
 /// A runner from its kind, URL and secret.

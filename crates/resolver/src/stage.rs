@@ -118,7 +118,7 @@ impl Resolver {
         match runner.observe(target).await {
             Ok(state) => {
                 let now = self.casework.clock().now();
-                Some(TargetState::new(target.to_owned(), state, now))
+                Some(self.casework.target_state(target, state, now))
             }
             Err(error) => {
                 tracing::info!(target, %error, "not a target");
@@ -139,6 +139,7 @@ impl Resolver {
         let Some(filled) = fill(candidate.kind, &candidate.target, &observed.state, &hint) else {
             return Ok(false);
         };
+        let filled = filled.with_what_is_known();
         let terms = self.casework.terms(&filled.action).await?;
         let hypothesis = &candidate.hypothesis;
         let proposal = Proposal {
