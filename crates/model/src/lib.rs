@@ -21,6 +21,7 @@ pub mod policy;
 pub mod projection;
 pub mod proposal;
 pub mod record;
+pub mod render;
 pub mod report;
 pub mod runbook;
 pub mod service;
