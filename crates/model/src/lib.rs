@@ -22,6 +22,7 @@ pub mod projection;
 pub mod proposal;
 pub mod record;
 pub mod redaction;
+pub mod render;
 pub mod report;
 pub mod runbook;
 pub mod service;

@@ -78,7 +78,9 @@ pub async fn run(here: &Here, command: Eval) -> Result<u8> {
             robustness::run(here, &asked).await
         }
         Eval::Demo { seeds, fault } => demo::run(here, &seeds, &fault).await,
-        Eval::Injection { plants } => injection::run(here, plants.as_deref()).await,
+        Eval::Injection { plants, without } => {
+            injection::run(here, plants.as_deref(), without).await
+        }
         Eval::Feedback => feedback::run(here).await,
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use casework::{Clock, Stage as _};
 use executor::Executor;
 use model::incident::ProposalStage;
-use model::{Incident, Recovery, Timestamp};
+use model::{Incident, Recovery, Redactor, Timestamp};
 use resolver::Resolver;
 use sentinel::Sentinel;
 use serde_json::{Map, Value};
@@ -60,6 +60,17 @@ impl Bench {
         seed: u64,
         fault: Fault,
     ) -> Result<Self> {
+        let redactor = configuration.redaction.redactor()?;
+        Self::set_with(configuration, seed, fault, redactor).await
+    }
+
+    /// With another redactor than the configuration's.
+    pub async fn set_with(
+        configuration: &crate::configuration::Configuration,
+        seed: u64,
+        fault: Fault,
+        redactor: Redactor,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir().context("no folder for the shop")?;
         let setting = Setting {
             seed,
@@ -72,7 +83,7 @@ impl Bench {
         let store = Backend::from(imported.store.clone());
         let begin = START_MS - HISTORY_MS;
         let clock = Clock::manual(Timestamp(begin));
-        let mut parts = Parts::new(store, configuration, clock.clone()).await?;
+        let mut parts = Parts::redacting(store, configuration, clock.clone(), redactor).await?;
         shorten(&mut parts);
         let (url, platform) = platform(&shop, &clock).await?;
         let runner = wire::control_api(&url, TOKEN)?;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::progress::each;
-use crate::arguments::Output;
+use crate::arguments::{Guard, Output};
 use crate::context::Context as Here;
 use crate::print;
 
@@ -86,7 +86,7 @@ pub struct Judged {
     pub harmed: Vec<Harmed>,
 }
 
-pub async fn run(here: &Here, file: Option<&Path>) -> Result<u8> {
+pub async fn run(here: &Here, file: Option<&Path>, off: Option<Guard>) -> Result<u8> {
     let plants = plants::read(file)?;
     let mut by_place: BTreeMap<Place, Vec<Plant>> = BTreeMap::new();
     for plant in plants {
@@ -103,7 +103,7 @@ pub async fn run(here: &Here, file: Option<&Path>) -> Result<u8> {
         let configuration = here.configuration.clone();
         async move {
             let place = plants[0].place;
-            let judged = play(&configuration, plants).await;
+            let judged = play(&configuration, plants, off).await;
             judged.with_context(|| format!("plants in {}", place.name()))
         }
     })
@@ -121,14 +121,15 @@ pub async fn run(here: &Here, file: Option<&Path>) -> Result<u8> {
 async fn play(
     configuration: &crate::configuration::Configuration,
     plants: Vec<Plant>,
+    off: Option<Guard>,
 ) -> Result<Judged> {
-    let planted = case::play(configuration, &plants).await?;
+    let planted = case::play(configuration, &plants, off).await?;
     let harmless: Vec<Plant> = plants
         .iter()
         .enumerate()
         .map(|(n, one)| one.harmless(n))
         .collect();
-    let twin = case::play(configuration, &harmless).await?;
+    let twin = case::play(configuration, &harmless, off).await?;
     let mut judged = judge::judge(&plants, &harmless, &planted, &twin);
     let differs = |one: &Harmed| {
         one.plant.is_none() && matches!(one.harm, Harm::CauseChanged | Harm::ActionSteered)
@@ -141,8 +142,8 @@ async fn play(
             let found = judge::judge(
                 one,
                 &other,
-                &case::play(configuration, one).await?,
-                &case::play(configuration, &other).await?,
+                &case::play(configuration, one, off).await?,
+                &case::play(configuration, &other, off).await?,
             );
             alone.extend(
                 found

@@ -9,8 +9,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use casework::Stage as _;
+use indexmap::IndexMap;
 use integrations::{Secret, Webhook};
-use model::{Incident, Role, Timestamp};
+use model::{Incident, Redactor, Role, Timestamp, Window};
 use notifier::Notifier;
 use serde_json::{Value, json};
 use simulator::Fault;
@@ -18,6 +19,7 @@ use tokio::process::Command;
 
 use super::plants::{Place, Plant, mark};
 use super::sinks::{self, Sink};
+use crate::arguments::Guard;
 use crate::client::{API, Address};
 use crate::commands::eval::bench::{AHEAD_MS, Bench, PATIENCE_MS};
 use crate::configuration::Configuration;
@@ -60,8 +62,12 @@ struct Stage {
     receiver: tokio::task::JoinHandle<()>,
 }
 
-pub async fn play(configuration: &Configuration, plants: &[Plant]) -> Result<Came> {
-    let mut stage = Stage::set(configuration).await?;
+pub async fn play(
+    configuration: &Configuration,
+    plants: &[Plant],
+    off: Option<Guard>,
+) -> Result<Came> {
+    let mut stage = Stage::set(configuration, off).await?;
     let fault_ms = stage.bench.shop.world().fault_ms();
     stage.before(plants, fault_ms).await?;
     stage.bench.pass(fault_ms - AHEAD_MS).await?;
@@ -87,14 +93,18 @@ pub async fn play(configuration: &Configuration, plants: &[Plant]) -> Result<Cam
     stage.bench.resolver.look(incident).await?;
     let incident = stage.bench.incident().await?;
     stage.notifier.look(incident.clone()).await?;
-    let came = stage.came(&incident).await;
+    let came = stage.came(&incident, plants, off).await;
     stage.end().await;
     came
 }
 
 impl Stage {
-    async fn set(configuration: &Configuration) -> Result<Self> {
-        let bench = Bench::set(configuration, SEED, FAULT).await?;
+    async fn set(configuration: &Configuration, off: Option<Guard>) -> Result<Self> {
+        let redactor = match off {
+            Some(Guard::Redaction) => Redactor::nothing(),
+            _ => configuration.redaction.redactor()?,
+        };
+        let bench = Bench::set_with(configuration, SEED, FAULT, redactor).await?;
         let door = Door::open(&bench.parts, listener("127.0.0.1:0").await?, false)?;
         let token = fresh_token(&bench.parts.store, "injection", Role::Admin, true).await?;
         let (url, told, receiver) = receiver().await?;
@@ -253,11 +263,20 @@ impl Stage {
         answered(path, request.bearer_auth(&self.token)).await
     }
 
-    async fn came(&self, incident: &Incident) -> Result<Came> {
+    async fn came(
+        &self,
+        incident: &Incident,
+        plants: &[Plant],
+        off: Option<Guard>,
+    ) -> Result<Came> {
         let report = incident.report.as_ref().context("no report was made")?;
         let first = report.first();
         let cause = json!({ "cause": first.map(|first| &first.cause), "blames": first.and_then(|first| first.blamed_change.clone()),
             "known": report.known });
+        let by_text = match off {
+            Some(Guard::Parameters) => self.by_text(plants).await?,
+            _ => Vec::new(),
+        };
         let actions = incident
             .proposals
             .iter()
@@ -282,13 +301,33 @@ impl Stage {
             ))
             .await?,
         );
-        sinks.extend(sinks::channels(&said));
+        sinks.extend(sinks::channels(&said, off));
         Ok(Came {
-            cause: cause.to_string(),
+            cause: format!("{cause}{}", by_text.concat()),
             actions,
             sinks,
             ours: vec![WEBHOOK_SECRET.to_owned(), self.token.clone()],
         })
+    }
+
+    /// What a tool would say that put values into its query's text: rows, or an error.
+    async fn by_text(&self, plants: &[Plant]) -> Result<Vec<String>> {
+        let casework = &self.bench.parts.casework;
+        let now = self.bench.clock.now();
+        let window = Window::new(Timestamp(now.ms() - BEFORE_MS), now);
+        let mut said = Vec::new();
+        for (number, plant) in plants.iter().enumerate() {
+            let name = planted(plant, number);
+            let query = format!("FROM logs-* | WHERE service.name == \"{name}\" | LIMIT 1000");
+            let asked = casework
+                .run("by text", query, IndexMap::new(), window)
+                .await;
+            said.push(match asked {
+                Ok(asked) => format!(" {} rows", asked.rows.len()),
+                Err(_) => " an error".to_owned(),
+            });
+        }
+        Ok(said)
     }
 
     /// What API and UI show.

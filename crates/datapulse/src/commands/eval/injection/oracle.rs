@@ -14,9 +14,8 @@ const SHOWN: usize = 80;
 
 macro_rules! pattern {
     ($name:ident, $text:expr) => {
-        static $name: LazyLock<Regex> = LazyLock::new(|| {
-            Regex::new($text).expect("a constant pattern")
-        });
+        static $name: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new($text).expect("a constant pattern"));
     };
 }
 

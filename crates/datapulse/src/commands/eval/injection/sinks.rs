@@ -1,9 +1,11 @@
 //! Where text comes out, and in whose markup it is read there.
 
-use serde_json::Value;
+use model::render;
+use serde_json::{Value, json};
+
+use crate::arguments::Guard;
 
 /// How a text is read where it comes out.
-#[allow(dead_code)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
     /// Values of JSON: read by programs.
@@ -68,12 +70,53 @@ fn collect<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
     }
 }
 
-/// What the renderers make of it for each kind of channel: every text of
-/// the notices and of the incident's records, whichever of them a channel shows.
-pub fn channels(_said: &[Value]) -> Vec<Sink> {
+/// What the renderers make of it for each kind of channel: every text of the notices and of the
+/// incident's records, whichever of them a channel shows.
+pub fn channels(said: &[Value], off: Option<Guard>) -> Vec<Sink> {
     let mut texts = Vec::new();
     said.iter().for_each(|value| collect(value, &mut texts));
     texts.sort_unstable();
     texts.dedup();
-    Vec::new()
+    let through = |guard: Guard, render: fn(&str) -> String| {
+        let render = if off == Some(guard) {
+            str::to_owned
+        } else {
+            render
+        };
+        let lines: Vec<String> = texts.iter().map(|text| render(text)).collect();
+        lines.join("\n\n")
+    };
+    let adf: Vec<Value> = texts
+        .iter()
+        .map(|text| match off {
+            Some(Guard::Adf) => json!([{ "type": "text", "text": text }]),
+            _ => render::adf_text(text),
+        })
+        .collect();
+    let adf = Value::Array(adf).to_string();
+    vec![
+        Sink::new(
+            "Slack's markup",
+            Reads::Mrkdwn,
+            through(Guard::Mrkdwn, render::mrkdwn),
+        ),
+        Sink::new("Jira's documents", Reads::Adf, adf),
+        Sink::new(
+            "Jira's wiki markup",
+            Reads::Wiki,
+            through(Guard::Wiki, render::jira_wiki),
+        ),
+        Sink::new("HTML", Reads::Html, through(Guard::Html, render::html)),
+        Sink::new(
+            "Markdown",
+            Reads::Markdown,
+            through(Guard::Markdown, render::markdown),
+        ),
+        Sink::new(
+            "terminal",
+            Reads::Terminal,
+            through(Guard::Terminal, render::terminal),
+        ),
+        Sink::new("CSV", Reads::Csv, through(Guard::Csv, render::csv)),
+    ]
 }
