@@ -30,7 +30,7 @@ pub(super) fn broken(walk: &Walk<'_>, letter: char) -> Option<&'static str> {
     match letter {
         ':' if walk.goes_on_with("//") => Some("[:]"),
         ':' if more() && SCHEMES.iter().any(|scheme| walk.comes_after(scheme)) => Some("[:]"),
-        '.' if walk.comes_after("www") && more() => Some("[.]"),
+        '.' if walk.comes_after("www") => Some("[.]"),
         _ => None,
     }
 }
@@ -66,7 +66,7 @@ mod tests {
                 "10:15:30 a.b.c main.rs:12 x: y",
                 "10:15:30 a.b.c main.rs:12 x: y",
             ),
-            ("see www. And tel: none", "see www. And tel: none"),
+            ("see www. And tel: none", "see www[.] And tel: none"),
             ("std::io::Error", "std::io::Error"),
         ] {
             assert_eq!(apart(text), expected);

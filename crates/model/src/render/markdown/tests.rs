@@ -116,6 +116,7 @@ fn read_with_autolinks(page: &str) -> Result<String, String> {
     for node in comrak::parse_document(&arena, page, &options).descendants() {
         match &node.data().value {
             NodeValue::Document | NodeValue::Paragraph => {}
+            NodeValue::SoftBreak => text.push(' '),
             NodeValue::Text(part) => text.push_str(part),
             other => return Err(format!("{other:?} in {page:?}")),
         }
@@ -140,7 +141,9 @@ proptest! {
     #[test]
     fn it_stays_where_it_was_put(text in hostile::text()) {
         let shown = markdown(&text);
-        prop_assume!(!shown.is_empty());
+        if shown.is_empty() {
+            return Ok(());
+        }
         let text = hostile::folded_line(&text);
         let found = |page: String, frame: &[&str]| {
             read(&page, frame).map(|found| hostile::folded(&found))
@@ -166,7 +169,9 @@ proptest! {
     #[test]
     fn a_line_begins_nothing_under_another(text in hostile::text()) {
         let shown = markdown(&text);
-        prop_assume!(!shown.is_empty());
+        if shown.is_empty() {
+            return Ok(());
+        }
         let page = format!("lead\n{shown}");
         let mut found = String::new();
         for event in Parser::new_ext(&page, options()) {
@@ -177,7 +182,10 @@ proptest! {
                 other => prop_assert!(false, "{other:?} in {page:?}"),
             }
         }
-        prop_assert_eq!(hostile::folded(&found), format!("lead {}", hostile::folded_line(&text)));
+        let expected = format!("lead {}", hostile::folded_line(&text));
+        prop_assert_eq!(hostile::folded(&found), expected.as_str());
+        let found = read_with_autolinks(&page).map(|found| hostile::folded(&found));
+        prop_assert_eq!(found, Ok(expected));
     }
 
     #[test]
