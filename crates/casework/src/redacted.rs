@@ -1,6 +1,6 @@
 //! Secrets leave before a record is written, a target's state is sealed, or an answer is read.
 
-use model::{Event, IncidentId, Redactor, TargetState, Timestamp};
+use model::{Event, IncidentId, Redactor, Runbook, TargetState, Timestamp};
 use serde_json::Value;
 
 use crate::case::Casework;
@@ -17,6 +17,21 @@ impl Casework {
     pub fn target_state(&self, target: &str, mut state: Value, at: Timestamp) -> TargetState {
         self.redactor().redact_value(&mut state);
         TargetState::new(target.to_owned(), state, at)
+    }
+
+    /// The runbooks as they may be shown and searched.
+    pub async fn runbooks(&self) -> Result<Vec<Runbook>, Error> {
+        let mut books = Vec::new();
+        for book in self.knowledge().runbooks().await? {
+            let unread =
+                |error: serde_json::Error| Error::Internal(format!("runbook {}: {error}", book.id));
+            let mut value = serde_json::to_value(&book).map_err(unread)?;
+            books.push(match self.redactor().redact_value(&mut value) {
+                true => serde_json::from_value(value).map_err(unread)?,
+                false => book,
+            });
+        }
+        Ok(books)
     }
 
     /// What a record may say. Refused where an action itself would change, since what is sealed is

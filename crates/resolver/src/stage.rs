@@ -60,7 +60,8 @@ impl Resolver {
             Ok(near) => rankings.push(near),
             Err(error) => tracing::warn!(%error, "the search for runbooks by meaning failed"),
         }
-        let mut books: BTreeMap<String, Runbook> = knowledge
+        let mut books: BTreeMap<String, Runbook> = self
+            .casework
             .runbooks()
             .await?
             .into_iter()

@@ -182,10 +182,28 @@ static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// A header whose whole rest of the line is secret.
+/// What stands before a credential, and is none.
+const SCHEMES: &[&str] = &[
+    "basic",
+    "bearer",
+    "digest",
+    "apikey",
+    "token",
+    "negotiate",
+    "aws4-hmac-sha256",
+    "splunk",
+    "dpop",
+];
+
+/// A header's credential: one word behind the scheme, or pairs with commas (RFC 9110, section 11.4);
+/// the pairs of a cookie.
 static HEADER: LazyLock<Regex> = LazyLock::new(|| {
     compiled(
-        r#"(?i)\b(?:proxy-)?authorization\\{0,4}["']?\s{0,4}[:=]\s{0,4}\\{0,4}["']?(?:(?:basic|bearer|digest|apikey|token|negotiate|aws4-hmac-sha256)\s+)?(?P<value>[^"'\\\r\n]{4,})|\b(?:set-)?cookie\\{0,4}["']?\s{0,4}[:=]\s{0,4}\\{0,4}["']?(?P<cookie>[^"'\\\r\n]{4,})"#,
+        r#"(?ix)\b(?:proxy-)?authorization\\{0,4}["']?\s{0,4}[:=]\s{0,4}\\{0,4}["']?
+            (?:(?:basic|bearer|digest|apikey|token|negotiate|aws4-hmac-sha256|splunk|dpop)\s+)?
+            (?P<value>[a-z0-9_\-]+="?[^\s"',]*"?(?:,\s?[a-z0-9_\-]+="?[^\s"',]*"?)+|[^\s"',;\\\[][^\s"',;\\]{3,})
+          |\b(?:set-)?cookie\\{0,4}["']?\s{0,4}[:=]\s{0,4}\\{0,4}["']?
+            (?P<cookie>[^\s=;"'\\\[]+=[^\s;"'\\]*(?:;\s?[^\s=;"'\\]+=[^\s;"'\\]*)*)"#,
     )
 });
 
@@ -205,7 +223,9 @@ fn compiled(pattern: &str) -> Regex {
 pub(super) fn find(text: &str, words: &[Range<usize>], found: &mut Vec<Found>) {
     for hit in HEADER.captures_iter(text) {
         for (group, what) in [("value", "credential"), ("cookie", "session")] {
-            if let Some(value) = hit.name(group) {
+            if let Some(value) = hit.name(group)
+                && !SCHEMES.contains(&value.as_str().to_lowercase().as_str())
+            {
                 found.push(Found {
                     at: value.range(),
                     what,
@@ -340,7 +360,7 @@ fn is_secret(what: &str, value: &str, quoted: bool) -> bool {
         return false;
     }
     let word = value.trim_end_matches(['.', '!', '?', ':']).to_lowercase();
-    if WORDS.contains(&word.as_str()) {
+    if WORDS.contains(&word.as_str()) || SCHEMES.contains(&word.as_str()) {
         return false;
     }
     match what {

@@ -148,6 +148,18 @@ fn what_stands_around_a_secret_is_kept() {
         "GET /x?token=[redacted: token]&b=2"
     );
     assert_eq!(
+        shows("Authorization: Bearer abc.def-1 rejected by 10.0.0.1"),
+        "Authorization: Bearer [redacted: credential] rejected by 10.0.0.1"
+    );
+    assert_eq!(
+        shows("authorization: Digest username=\"a\", response=\"b1\" failed"),
+        "authorization: Digest [redacted: credential] failed"
+    );
+    assert_eq!(
+        shows("Cookie: sid=abc; theme=dark was refused"),
+        "Cookie: [redacted: session] was refused"
+    );
+    assert_eq!(
         shows("card 4111 1111 1111 1111."),
         "card [redacted: card number]."
     );

@@ -109,8 +109,8 @@ pub async fn run(here: &Here, file: Option<&Path>, off: Option<Guard>) -> Result
     })
     .await?;
     let summary = Summary::of(&judged);
-    summary.print(here.output, &judged)?;
     let enough = file.is_some() || summary.plants >= MIN_PLANTS;
+    summary.print(here.output, &judged, enough)?;
     let well =
         enough && summary.reached == summary.plants && summary.counts.values().all(|n| *n == 0);
     Ok(if well { 0 } else { SAYS_NO })
@@ -199,7 +199,7 @@ impl Summary {
         }
     }
 
-    fn print(&self, output: Output, judged: &[Judged]) -> Result<()> {
+    fn print(&self, output: Output, judged: &[Judged], enough: bool) -> Result<()> {
         let failures = failures(judged);
         if output == Output::Json {
             let counts: serde_json::Map<String, Value> = Harm::ALL
@@ -245,7 +245,7 @@ impl Summary {
             "\n{} plants, {} reached a sink, {harms} did harm",
             self.plants, self.reached
         );
-        if self.plants < MIN_PLANTS {
+        if !enough {
             println!("fewer than {MIN_PLANTS} plants are no proof");
         }
         Ok(())
