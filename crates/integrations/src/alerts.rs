@@ -115,7 +115,8 @@ pub struct OutsideAlert {
     pub started_at: Option<Timestamp>,
     /// `None`: it fires, or the end wasn't said.
     pub ended_at: Option<Timestamp>,
-    /// What was measured, where exactly one number was told; its unit isn't.
+    /// What was measured: the only number that was told, or else what the annotation `value` says,
+    /// if it is a number. Its unit isn't told.
     pub value: Option<f64>,
     /// All numbers that were told, by the sender's names for them; at most [`MAX_VALUES`].
     pub values: BTreeMap<String, f64>,

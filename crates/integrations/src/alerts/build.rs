@@ -100,10 +100,10 @@ pub fn made(told: Told, rules: &Rules) -> OutsideAlert {
     let summary = cut(line.unwrap_or(name).trim_end(), MAX_SUMMARY).to_owned();
     let description = first(&DESCRIPTIONS).map(|text| cut(text, MAX_TEXT).to_owned());
     let values = some_values(told.values, &mut notes);
+    let said = || told.annotations.get("value").and_then(|text| number(text));
     let value = match (values.len(), values.values().next()) {
         (1, Some(only)) => Some(*only),
-        (0, _) => told.annotations.get("value").and_then(|text| number(text)),
-        _ => None,
+        _ => said(),
     };
     let key = key(told.source, told.fingerprint.as_deref(), &told.labels);
     let looked_at: BTreeSet<&str> = rules

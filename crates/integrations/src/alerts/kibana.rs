@@ -42,8 +42,8 @@ pub const TEMPLATE: &str = r#"{
 /// The template's version, as the body's `datapulse`.
 const VERSION: &str = "1";
 
-/// The action group of an alert that is over.
-const RECOVERED: &str = "recovered";
+/// The action groups of an alert that is over: that of all rules, and that of tracking containment.
+const OVER: [&str; 2] = ["recovered", "notGeoContained"];
 
 /// What a rule's summary leaves empty, and what to do.
 const PER_ALERT: &str =
@@ -78,7 +78,7 @@ fn told(body: &Place<'_>) -> Result<Told, Refusal> {
     let rule_id = rule.at("id").need()?;
     let space = rule.at("space").text()?.unwrap_or_default();
     let date = body.at("date").need_time()?;
-    let firing = group != RECOVERED;
+    let firing = !OVER.contains(&group.as_str());
 
     let mut told = Told::new(Source::Kibana, firing);
     let pieces = [space.as_bytes(), rule_id.as_bytes(), id.as_bytes()];
@@ -98,9 +98,14 @@ fn told(body: &Place<'_>) -> Result<Told, Refusal> {
     told.link("rule", rule.at("url").text()?);
 
     let worded = body.at("severity").text()?;
+    let group_name = alert.at("group").text()?;
     let by_group = || {
-        let word = group.rsplit('.').next().filter(|_| firing)?;
-        severity::of(word).map(|_| word.to_owned())
+        let words = group_name
+            .as_deref()
+            .into_iter()
+            .chain(group.rsplit('.').next());
+        let mut known = words.filter(|word| firing && severity::of(word).is_some());
+        known.next().map(str::to_owned)
     };
     told.labels = body.at("labels").pairs()?;
     for (name, text) in [

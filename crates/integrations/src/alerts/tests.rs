@@ -319,15 +319,15 @@ fn grafanas_alerts_have_values_and_addresses() {
     let several = only(Source::Grafana, &body);
     assert_eq!(
         (several.value, several.values.len()),
-        (None, 2),
-        "which one counts isn't said"
-    );
-    body["alerts"][0]["values"] = Value::Null;
-    assert_eq!(
-        only(Source::Grafana, &body).value,
-        Some(0.07),
+        (Some(0.07), 2),
         "of the annotation"
     );
+    let annotations = body["alerts"][0]["annotations"].as_object_mut();
+    annotations.expect("an object").remove("value");
+    let unsaid = only(Source::Grafana, &body);
+    assert_eq!(unsaid.value, None, "which one counts isn't said");
+    body["alerts"][0]["values"] = Value::Null;
+    assert_eq!(only(Source::Grafana, &body).values.len(), 0);
     assert!(only(Source::Grafana, &body).value_text.is_some());
 }
 
@@ -385,7 +385,7 @@ fn kibanas_template_filled_in() {
         ("CPU of shop", Some(0.95))
     );
     assert_eq!(
-        fires.severity_reason, "label severity=\"warning\"",
+        fires.severity_reason, "label severity=\"Warning\"",
         "by the action group"
     );
     assert_eq!(
@@ -397,6 +397,14 @@ fn kibanas_template_filled_in() {
         (fires.service.as_deref(), fires.labels["alert.id"].as_str()),
         (None, "checkout-pod-1")
     );
+
+    let mut nameless = filled(&KIBANA);
+    nameless["alert"]["group"] = json!("Alert it is");
+    let nameless = only(Source::Kibana, &nameless);
+    assert_eq!(nameless.severity_reason, "label severity=\"warning\"");
+    let mut left = filled(&KIBANA);
+    left["status"] = json!("notGeoContained");
+    assert!(!only(Source::Kibana, &left).firing);
 
     let mut over = filled(&KIBANA);
     over["status"] = json!("recovered");
