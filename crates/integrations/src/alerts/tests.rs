@@ -71,6 +71,24 @@ fn an_alert_of_alertmanager_fires_and_is_over() {
 }
 
 #[test]
+fn times_that_say_nothing_are_none() {
+    let zero = json!("0001-01-01T00:00:00Z");
+    let mut alert = burning();
+    alert["endsAt"] = json!("2026-01-10T13:05:00Z");
+    let fires = only(Source::Alertmanager, &group(&[alert.clone()]));
+    assert_eq!(fires.ended_at, None, "it is when it would end");
+    alert["status"] = json!("resolved");
+    alert["endsAt"] = zero.clone();
+    let over = only(Source::Alertmanager, &group(&[alert.clone()]));
+    assert_eq!(over.ended_at, None);
+    alert["startsAt"] = zero;
+    assert_eq!(
+        told(Source::Alertmanager, &group(&[alert])).unwrap_err(),
+        "alerts[0].startsAt: expected a time such as 2026-01-10T13:00:00Z, got \"0001-01-01T00:00:00Z\""
+    );
+}
+
+#[test]
 fn a_document_is_one_for_each_time_that_a_state_is_reached() {
     let fires = only(Source::Alertmanager, &group(&[burning()]));
     let (now, later) = (Timestamp(1), Timestamp(2));
@@ -257,7 +275,7 @@ fn long_texts_are_cut_and_too_many_left_out_with_a_note() {
     for number in 0..MAX_LABELS {
         alert["labels"][format!("a{number:02}")] = json!("x");
     }
-    alert["annotations"]["description"] = json!("é".repeat(MAX_TEXT));
+    alert["annotations"]["description"] = json!(format!("a{}", "é".repeat(MAX_TEXT)));
     alert["annotations"]["summary"] = json!(format!("{}\nmore", "s".repeat(MAX_SUMMARY + 1)));
     alert["annotations"]["runbook_url"] = json!("javascript:alert(1)");
     alert["generatorURL"] = json!(format!("https://p.example/{}", "x".repeat(MAX_LINK)));
@@ -273,13 +291,17 @@ fn long_texts_are_cut_and_too_many_left_out_with_a_note() {
         "a cut name would be another's"
     );
     assert_eq!(cut.summary.len(), MAX_SUMMARY);
-    assert_eq!(cut.annotations["description"].len(), MAX_TEXT);
+    assert_eq!(
+        cut.annotations["description"].len(),
+        MAX_TEXT - 1,
+        "no half letter"
+    );
     let notes = cut.notes.join("\n");
     for note in [
         "the link source was left out: over 4096 bytes",
         "the link runbook was left out: \"javascript:alert(1)\" isn't a web address",
         "5 of 69 labels were left out",
-        "the annotation \"description\" was cut: it had 16384 bytes",
+        "the annotation \"description\" was cut: it had 16385 bytes",
         "is no service: over 256 bytes",
     ] {
         assert!(notes.contains(note), "{note}: {notes}");
