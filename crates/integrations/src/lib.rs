@@ -6,6 +6,7 @@
 //!
 //! Read first: [`run`] (what a runner promises), then [`webhook`].
 
+pub mod alerts;
 pub mod deployments;
 pub mod error;
 pub mod run;
