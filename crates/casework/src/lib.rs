@@ -13,6 +13,7 @@ pub mod driver;
 pub mod error;
 pub mod feedback;
 pub mod open;
+pub mod outside;
 pub mod people;
 pub mod postmortem;
 pub mod pulse;
