@@ -1,0 +1,1 @@
+//! Spellings, rules and decisions.
