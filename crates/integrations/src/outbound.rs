@@ -155,7 +155,11 @@ impl Outbound {
     /// A client that may also call this host at this port, public or not: for what the server's
     /// own configuration names. Neither its subdomains nor its other ports, and not for others.
     pub fn listed(&self, host: &str, port: u16) -> Result<Self, Error> {
-        let host = Host::parse(host).map_err(|error| {
+        let parsed = match host.parse() {
+            Ok(address) => Ok(Host::Ipv6(address)),
+            Err(_) => Host::parse(host),
+        };
+        let host = parsed.map_err(|error| {
             Error::Configuration(format!("the host {host:?} can't be listed: {error}"))
         })?;
         Ok(self.listing(&host, port))
@@ -259,7 +263,8 @@ impl Outbound {
             .map_err(late)?
             .map_err(|error| Failure::broken(call, destination, error))?;
         if call::header_bytes(response.headers()) > MAX_HEADER_BYTES {
-            let text = format!("{destination}: the answer's header is over {MAX_HEADER_BYTES} bytes");
+            let text =
+                format!("{destination}: the answer's header is over {MAX_HEADER_BYTES} bytes");
             return Err(Failure::failed(call, Error::CannotTell, &text));
         }
         let status = response.status();
@@ -368,7 +373,10 @@ async fn read(
         Failure::failed(call, Error::CannotTell, &text)
     };
     let most = u64::try_from(call.at_most).unwrap_or(u64::MAX);
-    if response.content_length().is_some_and(|length| length > most) {
+    if response
+        .content_length()
+        .is_some_and(|length| length > most)
+    {
         return Err(over());
     }
     let mut body = Vec::new();
@@ -413,7 +421,9 @@ impl Failure {
         let why = match full {
             Full::Waiting => format!("{destination} has too many calls under way"),
             Full::Destinations => {
-                format!("calls to {MAX_DESTINATIONS} destinations are under way, {destination} has to wait")
+                format!(
+                    "calls to {MAX_DESTINATIONS} destinations are under way, {destination} has to wait"
+                )
             }
         };
         Self {

@@ -125,7 +125,11 @@ impl Call {
         Ok(())
     }
 
-    pub(super) fn request(&self, client: &reqwest::Client, url: &url::Url) -> reqwest::RequestBuilder {
+    pub(super) fn request(
+        &self,
+        client: &reqwest::Client,
+        url: &url::Url,
+    ) -> reqwest::RequestBuilder {
         let mut request = client.request(self.method.clone(), url.clone());
         for (name, value) in &self.headers {
             request = request.header(name, value.reveal());
@@ -176,7 +180,9 @@ pub(super) fn come_back(
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
             let date = DateTime::parse_from_rfc2822(text).ok()?;
-            SystemTime::from(date).duration_since(now).unwrap_or_default()
+            SystemTime::from(date)
+                .duration_since(now)
+                .unwrap_or_default()
         }
     };
     Some(after.min(LONGEST_COME_BACK))
@@ -218,7 +224,11 @@ mod tests {
 
     #[test]
     fn too_large_a_request_is_not_sent() {
-        let large = Call::post("POST /", "http://hooks.example.com/", vec![0; MAX_REQUEST + 1]);
+        let large = Call::post(
+            "POST /",
+            "http://hooks.example.com/",
+            vec![0; MAX_REQUEST + 1],
+        );
         let refused = large.check_size().expect_err("is refused").to_string();
         assert_eq!(
             refused,
