@@ -56,7 +56,7 @@ pub const MAX_REDIRECTS: usize = 5;
 /// Entries of the allow-list: each is held against each call.
 pub const MAX_ALLOWED: usize = 1024;
 
-/// Calls by `outcome`: `answered`, `refused`, `shut`, `busy`, `failed`.
+/// Calls by `outcome`: `answered`, `refused`, `shut`, `busy`, `redirected`, `failed`.
 pub const REQUESTS: &str = "outbound_requests_total";
 /// Refusals by `reason`.
 pub const REFUSALS: &str = "outbound_refusals_total";
@@ -66,6 +66,25 @@ pub const DURATION: &str = "outbound_request_duration_seconds";
 pub const BREAKER_OPENED: &str = "outbound_breaker_opened_total";
 /// Breakers that are open now.
 pub const BREAKERS_OPEN: &str = "outbound_breakers_open";
+
+/// Tells the recorder what the metrics of outbound calls say.
+pub fn describe_metrics() {
+    metrics::describe_counter!(REQUESTS, "Outbound calls, by outcome.");
+    metrics::describe_counter!(
+        REFUSALS,
+        "Outbound calls that the rules refused, by reason."
+    );
+    metrics::describe_histogram!(
+        DURATION,
+        metrics::Unit::Seconds,
+        "Outbound requests that were let out, from the resolver to the last byte."
+    );
+    metrics::describe_counter!(
+        BREAKER_OPENED,
+        "How often a destination failed so often that it was left alone."
+    );
+    metrics::describe_gauge!(BREAKERS_OPEN, "Destinations that are left alone now.");
+}
 
 /// What an operator says of outbound calls: the table `[outbound]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,7 +231,7 @@ impl Outbound {
             }
         }
         let text = format!("{destination} redirects more than {MAX_REDIRECTS} times");
-        Err(Failure::failed(call, Error::Refused, &text))
+        Err(Failure::redirected(call, Error::Refused, &text))
     }
 
     /// One request: let in, decided on, sent, read.
@@ -313,13 +332,13 @@ fn told(pass: Pass<'_>, made: &Result<Step, Failure>) {
         Ok(Step::Answer(answer)) if answer.status.is_server_error() => pass.failed(),
         Ok(Step::Answer(_) | Step::Redirect(_)) => pass.succeeded(),
         Err(Failure {
-            error: Error::NotDone(_) | Error::CannotTell(_),
-            outcome: "failed",
-        }) => pass.failed(),
-        Err(Failure {
-            error: Error::Refused(_),
+            outcome: "redirected",
             ..
         }) => pass.succeeded(),
+        Err(Failure {
+            error: Error::NotDone(_) | Error::CannotTell(_),
+            ..
+        }) => pass.failed(),
         Err(_) => drop(pass),
     }
 }
@@ -340,13 +359,13 @@ fn redirect(
             "{from} answers {status} and sends elsewhere: a {} is sent once, and no redirect of it followed",
             call.method
         );
-        return Err(Failure::failed(call, Error::CannotTell, &text));
+        return Err(Failure::redirected(call, Error::CannotTell, &text));
     }
     let elsewhere = |whereto: &str| {
         let text = format!(
             "{from} answers {status} and sends to {whereto}: redirects are followed within the same scheme, host and port only"
         );
-        Failure::failed(call, Error::Refused, &text)
+        Failure::redirected(call, Error::Refused, &text)
     };
     let next = location
         .to_str()
@@ -402,6 +421,14 @@ impl Failure {
         Self {
             outcome: "failed",
             error: kind(format!("{}: {text}", call.what)),
+        }
+    }
+
+    /// It answered, and sends where the call doesn't go.
+    fn redirected(call: &Call, kind: fn(String) -> Error, text: &str) -> Self {
+        Self {
+            outcome: "redirected",
+            ..Self::failed(call, kind, text)
         }
     }
 

@@ -62,7 +62,7 @@ impl AllowedDestination {
             Whom::Name(listed) => (listed == name).then_some(Named::Exactly),
             Whom::Below(domain) => name
                 .strip_suffix(domain.as_str())
-                .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+                .is_some_and(|rest| rest.ends_with('.'))
                 .then_some(Named::Below),
             Whom::Address(_) | Whom::Network(..) => None,
         }
