@@ -16,6 +16,7 @@ pub mod open;
 pub mod people;
 pub mod postmortem;
 pub mod pulse;
+mod redacted;
 pub mod similar;
 pub mod system;
 pub mod tools;

@@ -7,6 +7,7 @@
 //! Read first: [`run`] (what a runner promises), then [`webhook`], then [`outbound`] (the one
 //! client that both call through).
 
+pub mod alerts;
 pub mod deployments;
 pub mod error;
 pub mod outbound;

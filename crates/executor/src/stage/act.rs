@@ -14,7 +14,7 @@ impl Executor {
     async fn observe(&self, target: &str) -> Result<TargetState, CallError> {
         let state = self.runner.observe(target).await?;
         let now = self.casework.clock().now();
-        Ok(TargetState::new(target.to_owned(), state, now))
+        Ok(self.casework.target_state(target, state, now))
     }
 
     /// Whether somebody stopped all executions.
