@@ -132,7 +132,11 @@ impl Executor {
                         says,
                     };
                 }
-                Err(CallError::NotDone(trouble) | CallError::CannotTell(trouble)) => trouble,
+                Err(
+                    CallError::NotDone(trouble)
+                    | CallError::CannotTell(trouble)
+                    | CallError::Later { says: trouble, .. },
+                ) => trouble,
             };
             counted(self.runner.name());
             match self.runner.known(&order.key).await {
