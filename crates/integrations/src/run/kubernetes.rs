@@ -28,7 +28,7 @@ mod owner;
 mod plan;
 mod rollout;
 
-use api::{Api, Resource};
+use api::{Api, Patched, Resource};
 use describe::Seen;
 
 /// Time for a connection to the API server.
@@ -41,6 +41,8 @@ const MAX_ROLLOUT_WAIT_S: u64 = 1800;
 const WORKLOAD_LABEL: &str = "app.kubernetes.io/name";
 /// Targets whose last description is kept to see drift; all are forgotten beyond it.
 const MAX_OBSERVED: usize = 10_000;
+/// How often a patch is made anew because only what doesn't matter changed, such as a status.
+const MAX_CONFLICTS: usize = 8;
 
 /// Where the cluster is and which part of it is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,30 +179,47 @@ impl Kubernetes {
     /// What the order would change, by a dry run on the API server: nothing is kept, no key is
     /// noted. Refused where the order would be.
     pub async fn dry_run(&self, order: &Order) -> Result<DryRun, Error> {
-        let seen = self.look(&order.action.target).await?;
-        let plan = self.plan(&order.action, &seen)?;
+        let mut conflict = String::new();
+        for _ in 0..MAX_CONFLICTS {
+            let seen = self.look(&order.action.target).await?;
+            match self.tried(&order.action, &seen).await? {
+                Ok(dry) => return Ok(dry),
+                Err(says) => conflict = says,
+            }
+        }
+        Err(Error::NotDone(conflict))
+    }
+
+    /// One dry run; the inner error says that something changed since the look.
+    async fn tried(&self, action: &Action, seen: &Seen) -> Result<Result<DryRun, String>, Error> {
+        let plan = self.plan(action, seen)?;
         let mut changes = Vec::new();
         if let Some((name, patch)) = &plan.config_map {
             let before = seen.config_maps.get(name).cloned().unwrap_or_default();
             let patch = at_version(patch.clone(), &before);
-            let after = self.api.patch(Resource::ConfigMaps, name, &patch, true);
-            let after = done(after.await?)?;
+            let sent = self.api.patch(Resource::ConfigMaps, name, &patch, true);
+            let after = match sent.await? {
+                Patched::Done(after) => after,
+                Patched::Changed(says) => return Ok(Err(says)),
+            };
             for change in plan::changes(&before["data"], &after["data"]) {
                 changes.push(format!("ConfigMap {name}: {change}"));
             }
         }
         let patch = at_version(plan.workload.clone(), &seen.deployment);
-        let after = self
-            .api
-            .patch(Resource::Deployments, seen.name(), &patch, true);
-        let after = done(after.await?)?;
+        let name = seen.name();
+        let sent = self.api.patch(Resource::Deployments, name, &patch, true);
+        let after = match sent.await? {
+            Patched::Done(after) => after,
+            Patched::Changed(says) => return Ok(Err(says)),
+        };
         for change in plan::changes(&seen.deployment["spec"], &after["spec"]) {
-            changes.push(format!("Deployment {}: {change}", seen.name()));
+            changes.push(format!("Deployment {name}: {change}"));
         }
-        Ok(DryRun {
+        Ok(Ok(DryRun {
             does: plan.does,
             changes,
-        })
+        }))
     }
 
     fn plan(&self, action: &Action, seen: &Seen) -> Result<plan::Plan, Error> {
@@ -276,12 +295,4 @@ fn at_version(mut patch: Value, object: &Value) -> Value {
     }
     patch["metadata"]["resourceVersion"] = version.unwrap_or_default();
     patch
-}
-
-/// The patched object; where it changed since it was looked at, the other side has not acted.
-fn done(patched: api::Patched) -> Result<Value, Error> {
-    match patched {
-        api::Patched::Done(after) => Ok(after),
-        api::Patched::Changed(says) => Err(Error::NotDone(says)),
-    }
 }

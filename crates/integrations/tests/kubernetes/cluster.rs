@@ -17,6 +17,8 @@ const VARIABLE: &str = "DATAPULSE_TEST_KUBERNETES";
 const ROLE: &str = include_str!("../../../../docs/integrations/kubernetes-role.yaml");
 /// Looks, a tenth of a second apart, until something has to be there.
 const LOOKS: usize = 300;
+/// Looks without any difference after which nothing more is to come.
+const CALM: usize = 4;
 
 pub struct Cluster {
     admin: kube::Client,
@@ -134,6 +136,12 @@ impl Cluster {
             .1
     }
 
+    pub async fn config_map(&self, name: &str) -> Value {
+        let path = format!("/api/v1/namespaces/{}/configmaps/{name}", self.namespace);
+        let got = self.send("GET", &path, "application/json", String::new());
+        got.await.1
+    }
+
     /// As somebody else who changes it, without asking.
     pub async fn patch(&self, name: &str, patch: Value) {
         let path = self.deployment_path(name);
@@ -168,24 +176,26 @@ impl Cluster {
         .await;
     }
 
-    /// Waits until the newest pods run and no others.
+    /// Waits until the newest pods run, no others do, and nothing is written any more.
     pub async fn settled(&self, name: &str) {
+        let mut before = Value::Null;
+        let mut calm = 0;
         for _ in 0..LOOKS {
             let now = self.deployment(name).await;
             let status = |key: &str| now["status"][key].as_u64().unwrap_or(0);
             let wanted = now["spec"]["replicas"].as_u64().expect("a count");
-            let seen =
-                status("observedGeneration") == now["metadata"]["generation"].as_u64().unwrap_or(1);
-            if seen
-                && ["replicas", "updatedReplicas", "availableReplicas"]
-                    .iter()
-                    .all(|key| status(key) == wanted)
-            {
+            let counts = ["replicas", "updatedReplicas", "availableReplicas"];
+            let generation = now["metadata"]["generation"].as_u64().unwrap_or(1);
+            let well = status("observedGeneration") == generation
+                && counts.iter().all(|key| status(key) == wanted);
+            calm = if well && now == before { calm + 1 } else { 0 };
+            if calm == CALM {
                 return;
             }
+            before = now;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("{name} does not settle: {}", self.deployment(name).await);
+        panic!("{name} does not settle: {before}");
     }
 
     fn kubeconfig(&self, server: &str, token: &str) -> PathBuf {

@@ -13,12 +13,10 @@ use super::find::belongs;
 use super::ledger::{ANNOTATION, Entry, Ledger, Stage, action_digest};
 use super::plan::{CONFIG_MARK, Plan, replaced_pods};
 use super::rollout::{Progress, given_up, progress};
-use super::{Kubernetes, at_version, digest, now};
+use super::{Kubernetes, MAX_CONFLICTS, at_version, digest, now};
 use crate::error::Error;
 use crate::run::{Known, Order, Receipt};
 
-/// How often a patch is made anew because only what doesn't matter changed, such as a status.
-const MAX_CONFLICTS: usize = 8;
 /// Between two looks at a rollout.
 const POLL: Duration = Duration::from_millis(500);
 /// Characters of an order's description that are noted with it.
