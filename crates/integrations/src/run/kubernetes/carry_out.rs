@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::api::{Patched, Resource, shortened};
 use super::describe::{Seen, revision_of, text};
-use super::find::belongs;
+use super::find::{belongs, selector};
 use super::ledger::{ANNOTATION, Entry, Ledger, Stage, action_digest};
 use super::plan::{CONFIG_MARK, Plan, replaced_pods};
 use super::rollout::{Progress, given_up, progress};
@@ -324,7 +324,9 @@ impl Kubernetes {
 
     /// The pods of the ReplicaSet that bears the Deployment's revision.
     async fn new_pods(&self, deployment: &Value, uid: &str) -> Result<Vec<Value>, Error> {
-        let sets = self.api.list(Resource::ReplicaSets, None).await?;
+        let labels = selector(deployment);
+        let sets = self.api.list(Resource::ReplicaSets, labels.as_deref());
+        let sets = sets.await?;
         let revision = revision_of(deployment);
         let newest = sets
             .iter()
@@ -332,15 +334,8 @@ impl Kubernetes {
         let Some(newest) = newest else {
             return Ok(Vec::new());
         };
-        let labels = newest.pointer("/spec/selector/matchLabels");
-        let selector: Vec<String> = labels
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")))
-            .collect();
-        let selector = selector.join(",");
-        let mut pods = self.api.list(Resource::Pods, Some(&selector)).await?;
+        let labels = selector(newest);
+        let mut pods = self.api.list(Resource::Pods, labels.as_deref()).await?;
         pods.retain(|pod| belongs(pod, text(newest, "/metadata/uid")));
         Ok(pods)
     }

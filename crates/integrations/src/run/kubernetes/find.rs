@@ -51,6 +51,16 @@ pub(super) fn belongs(object: &Value, uid: &str) -> bool {
     owners.any(|owner| text(owner, "/uid") == uid)
 }
 
+/// The labels by which a Deployment or ReplicaSet finds what is its own, as a selector.
+pub(super) fn selector(object: &Value) -> Option<String> {
+    let labels = object.pointer("/spec/selector/matchLabels")?.as_object()?;
+    let parts: Vec<String> = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(","))
+}
+
 impl Kubernetes {
     /// The Deployment that a target stands for.
     pub(super) async fn find(&self, target: &str) -> Result<Value, Error> {
@@ -98,7 +108,11 @@ impl Kubernetes {
 
     /// What belongs to a Deployment.
     pub(super) async fn around(&self, deployment: Value) -> Result<Seen, Error> {
-        let mut replica_sets = self.api.list(Resource::ReplicaSets, None).await?;
+        let labels = selector(&deployment);
+        let mut replica_sets = self
+            .api
+            .list(Resource::ReplicaSets, labels.as_deref())
+            .await?;
         replica_sets.retain(|one| belongs(one, text(&deployment, "/metadata/uid")));
         let autoscalers = self.api.list(Resource::Autoscalers, None).await?;
         let mut seen = Seen {
