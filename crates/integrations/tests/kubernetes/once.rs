@@ -215,6 +215,16 @@ async fn whoever_began_it_was_killed_before_the_rollout_ended() {
     );
     let known = second.known(&again.key).await;
     assert!(matches!(known, Ok(Known::Done(_))), "{known:?}");
+    // And where none came at all.
+    proxy.spoils(Spoil::Silent);
+    let silent = order(3, ActionKind::Restart, "web", json!({}));
+    let sent = third.execute(&silent).await;
+    assert!(
+        matches!(&sent, Err(Error::CannotTell(says)) if says.contains("no answer in 10 s; it may have acted")),
+        "{sent:?}"
+    );
+    let known = second.known(&silent.key).await;
+    assert!(matches!(known, Ok(Known::Done(_))), "{known:?}");
     cluster.end().await;
 }
 
@@ -246,5 +256,28 @@ async fn a_busy_server_is_waited_for_and_not_for_ever() {
     );
     assert_eq!(proxy.patches(), before + 4, "once, and after three waits");
     assert_eq!(runner.known(&more.key).await, Ok(Known::NotBegun));
+    cluster.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: DATAPULSE_TEST_KUBERNETES names its kubeconfig"]
+async fn several_processes_with_the_same_order_do_it_once() {
+    let cluster = Cluster::start().await;
+    cluster.web().await;
+    let one = order(1, ActionKind::Restart, "web", json!({}));
+    let runners = [
+        cluster.runner().await,
+        cluster.runner().await,
+        cluster.runner().await,
+    ];
+    let [a, b, c] = &runners;
+    let (a, b, c) = tokio::join!(a.execute(&one), b.execute(&one), c.execute(&one));
+    let after = runners[0].observe("web").await.expect("a state");
+    let told = cluster.deployment("web").await.to_string();
+    assert_eq!(after["revision"], 3, "changed once: {told}");
+    for sent in [a, b, c] {
+        let receipt = sent.unwrap_or_else(|error| panic!("{error}: {told}"));
+        assert_eq!(receipt.result, ExecutionResult::Succeeded, "{receipt:?}");
+    }
     cluster.end().await;
 }

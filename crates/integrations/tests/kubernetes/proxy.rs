@@ -19,6 +19,8 @@ pub enum Spoil {
     Busy(usize),
     /// Handed on, and where the server takes it, answered with 500.
     Lost,
+    /// Handed on, and where the server takes it, never answered.
+    Silent,
     /// Once: somebody else's merge patch comes first.
     Overtaken(&'static str),
 }
@@ -111,6 +113,9 @@ async fn hand_on(
     let body = answer.bytes().await.expect("a body");
     if spoil == Spoil::Lost && status.is_success() {
         return (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response();
+    }
+    if spoil == Spoil::Silent && status.is_success() {
+        std::future::pending::<()>().await;
     }
     (status, body).into_response()
 }

@@ -8,6 +8,14 @@ use serde_json::json;
 use crate::cluster::{Cluster, container, order};
 use crate::{limit, refused, succeeds, with_config_map};
 
+/// The words of an error that is a matter of configuration.
+fn says(error: Error) -> String {
+    match error {
+        Error::Configuration(says) => says,
+        other => panic!("expected a matter of configuration, got {other:?}"),
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs a cluster: DATAPULSE_TEST_KUBERNETES names its kubeconfig"]
 async fn what_somebody_else_owns_is_named_and_left_alone() {
@@ -69,7 +77,7 @@ async fn what_somebody_else_owns_is_named_and_left_alone() {
 
 #[tokio::test]
 #[ignore = "needs a cluster: DATAPULSE_TEST_KUBERNETES names its kubeconfig"]
-async fn a_missing_permission_or_credential_is_an_error_that_names_it() {
+async fn a_missing_permission_is_an_error_that_names_it() {
     const LOOKS_ONLY: &str = "{ apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: { name: looks }, rules: [
         { apiGroups: [apps], resources: [deployments], verbs: [get, list] },
         { apiGroups: [apps], resources: [replicasets], verbs: [list] },
@@ -79,10 +87,6 @@ async fn a_missing_permission_or_credential_is_an_error_that_names_it() {
     let runner = cluster.runner().await;
     runner.observe("web").await.expect("may look");
     let namespace = &cluster.namespace;
-    let says = |error: Error| match error {
-        Error::Configuration(says) => says,
-        other => panic!("expected a matter of configuration, got {other:?}"),
-    };
     let sent = runner
         .execute(&order(1, ActionKind::Restart, "web", json!({})))
         .await;
@@ -109,7 +113,14 @@ async fn a_missing_permission_or_credential_is_an_error_that_names_it() {
     };
     let without = Kubernetes::new(without).await.expect("a runner");
     without.observe("shop").await.expect("needs no ConfigMap");
+    cluster.end().await;
+}
 
+#[tokio::test]
+#[ignore = "needs a cluster: DATAPULSE_TEST_KUBERNETES names its kubeconfig"]
+async fn without_a_credential_or_a_server_it_is_an_error_and_nothing_is_done() {
+    let cluster = Cluster::start().await;
+    cluster.web().await;
     let stranger = cluster.runner_at(&cluster.server, "nobody").await;
     let text = says(stranger.observe("web").await.expect_err("let in by nobody"));
     assert!(

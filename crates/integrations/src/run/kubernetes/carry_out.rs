@@ -75,7 +75,7 @@ impl Kubernetes {
                     )));
                 }
                 if entry.stage == Stage::Applied {
-                    return self.ended(seen.deployment.clone(), entry, &ledger).await;
+                    return self.found(seen.name(), entry, &ledger).await;
                 }
             } else if ledger.may_have_had(&order.key) {
                 return Err(Error::CannotTell(format!(
@@ -217,6 +217,18 @@ impl Kubernetes {
             }
         }
         Err(halfway(format!("{MAX_CONFLICTS} conflicts")))
+    }
+
+    /// The end of an order whose key was found. The Deployment is read once more: the key may
+    /// come from a ReplicaSet that is younger than the Deployment as it was looked at.
+    async fn found(&self, name: &str, entry: &Entry, ledger: &Ledger) -> Result<Receipt, Error> {
+        match self.api.get(Resource::Deployments, name).await? {
+            Some(deployment) => self.ended(deployment, entry, ledger).await,
+            None => Err(Error::CannotTell(format!(
+                "Kubernetes: {} was applied to Deployment {name}, which is gone",
+                entry.key
+            ))),
+        }
     }
 
     /// Waits for the end of an order that was applied, and notes it with its key.
@@ -402,7 +414,8 @@ impl Kubernetes {
         ledger: &Ledger,
     ) -> Result<Known, Error> {
         if entry.stage == Stage::Applied {
-            return Ok(Known::Done(self.ended(deployment, entry, ledger).await?));
+            let name = text(&deployment, "/metadata/name");
+            return Ok(Known::Done(self.found(name, entry, ledger).await?));
         }
         let name = entry.config_map.as_deref().unwrap_or("");
         let config_map = self.api.get(Resource::ConfigMaps, name).await?;

@@ -19,7 +19,7 @@ const MAX_FORGOTTEN: usize = 1000;
 const FORGOTTEN_DIGITS: usize = 12;
 
 /// How far an order has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Stage {
     /// Noted before a ConfigMap is changed; the workload itself isn't changed yet.
@@ -49,6 +49,12 @@ pub(super) struct Entry {
     /// How it ended, once that was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
+}
+
+impl Entry {
+    fn came_to(&self) -> (Stage, bool) {
+        (self.stage, self.receipt.is_some())
+    }
 }
 
 /// The orders that an object has had, oldest first.
@@ -98,8 +104,11 @@ impl Ledger {
             // A copy that can't be read is only a copy.
             let copy = Self::read(copy).unwrap_or_default();
             for entry in copy.orders {
-                if ledger.entry(&entry.key).is_none() {
-                    ledger.orders.push(entry);
+                match ledger.orders.iter_mut().find(|old| old.key == entry.key) {
+                    // A copy stays as old as its ReplicaSet: the one that came furthest tells.
+                    Some(known) if known.came_to() < entry.came_to() => *known = entry,
+                    Some(_) => {}
+                    None => ledger.orders.push(entry),
                 }
             }
             ledger.forgotten.extend(copy.forgotten);
@@ -213,6 +222,14 @@ mod tests {
         let before = object(&Ledger::default().with(entry(1)));
         let ledger = Ledger::of(&json!({}), &[&before]).expect("can be read");
         assert!(ledger.entry("INC-1:P1").is_some());
+        let mut begun = entry(1);
+        begun.stage = Stage::Begun;
+        let older = object(&Ledger::default().with(begun));
+        let ledger = Ledger::of(&json!({}), &[&older, &before]).expect("can be read");
+        assert!(
+            ledger.is_last("INC-1:P1"),
+            "the copy that came furthest tells"
+        );
     }
 
     #[test]
