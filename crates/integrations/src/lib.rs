@@ -14,6 +14,7 @@ pub mod outbound;
 pub mod run;
 pub mod secret;
 pub mod signature;
+pub mod slack;
 pub mod webhook;
 
 pub use error::Error;
