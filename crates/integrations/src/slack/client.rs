@@ -315,9 +315,10 @@ pub fn posting(delivery: &Delivery<'_>) -> Value {
 /// The body of `chat.update`. Without metadata, which keeps what was posted.
 pub fn updating(channel: &str, ts: &str, message: &Message) -> Value {
     let mut fields: Map<String, Value> = message.fields();
-    // These are of posting alone.
-    fields.remove("unfurl_links");
-    fields.remove("unfurl_media");
+    // Two are of posting alone; names aren't linked unless asked for, by a text and not a boolean.
+    for name in ["unfurl_links", "unfurl_media", "link_names"] {
+        fields.remove(name);
+    }
     fields.insert("channel".to_owned(), channel.into());
     fields.insert("ts".to_owned(), ts.into());
     Value::Object(fields)

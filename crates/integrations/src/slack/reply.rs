@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::blocks::{Message, REASON_BLOCK, ephemeral, limits, text};
+use super::blocks::{Message, REASON_BLOCK, ephemeral, text};
 
 /// A decision has this long to be written: Slack waits 3 s, and the answer has a way to go.
 pub const WRITE_WITHIN: Duration = Duration::from_millis(2_200);
+
+/// Units of an error under an input: two lines of it.
+const MAX_ERROR: usize = 150;
 
 /// Said where nobody knows in time whether a decision was written.
 pub const NOT_YET_KNOWN: &str =
@@ -44,12 +47,20 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// The status of an HTTP answer. Slack shows success for 200 alone.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Silence => 503,
+            _ => 200,
+        }
+    }
+
     /// The JSON to send; `None`: an empty body.
     pub fn body(&self) -> Option<Value> {
         match self {
             Self::Taken | Self::Silence => None,
             Self::Errors(says) => {
-                let says = text::cut(says, limits::MAX_PLACEHOLDER);
+                let says = text::theirs(says, MAX_ERROR);
                 Some(json!({ "response_action": "errors", "errors": { REASON_BLOCK: says } }))
             }
             Self::Instead(view) => Some(json!({ "response_action": "update", "view": view })),
@@ -94,7 +105,9 @@ mod tests {
             inside.store(true, Ordering::SeqCst);
             Ok(Written::after_sync())
         };
-        assert_eq!(submission(write, SOON * 40).await, Reply::Taken);
+        let reply = submission(write, SOON * 40).await;
+        assert_eq!((reply.status(), reply.body()), (200, None));
+        assert_eq!(Reply::Silence.status(), 503, "never a success");
         assert!(written.load(Ordering::SeqCst));
 
         let refused = async { Err("P1 has expired".to_owned()) };

@@ -102,7 +102,10 @@ mod tests {
         assert_eq!(seen.take("b", 105), Ok(()));
         assert_eq!(seen.take("a", 110), Ok(()), "its time was over");
         assert_eq!(seen.len(), 2);
-        assert_eq!(seen.take(&"x".repeat(MAX_KEY + 1), 110), Err(Repeat::TooLong));
+        assert_eq!(
+            seen.take(&"x".repeat(MAX_KEY + 1), 110),
+            Err(Repeat::TooLong)
+        );
     }
 
     #[test]

@@ -94,7 +94,11 @@ pub fn report(texts: Texts<'_>) -> Report {
         window: window(),
         timeline: Vec::new(),
         hypotheses: vec![
-            hypothesis("H1", 0.82, "Errors began 40 s after the deploy chg-17 of payment"),
+            hypothesis(
+                "H1",
+                0.82,
+                "Errors began 40 s after the deploy chg-17 of payment",
+            ),
             hypothesis("H2", 0.11, "The database answers slowly"),
         ],
         evidence: vec![
@@ -226,22 +230,132 @@ fn events(texts: Texts<'_>) -> Vec<(Actor, Event)> {
     let p1 = || "P1".to_owned();
     let seal = Digest::ZERO;
     vec![
-        (anna(), Event::Acknowledged { owner: texts.or("Anna"), note: None }),
-        (executor(), Event::SeverityChanged { severity: Severity::High, reason: texts.or("it spreads no more") }),
-        (anna(), Event::Decided { proposal: p1(), seal, approve: true, reason: texts.or("the errors are all of 2.1.0"), break_glass: false }),
-        (anna(), Event::Decided { proposal: p1(), seal, approve: false, reason: texts.or("the migration can't go back"), break_glass: false }),
-        (anna(), Event::Decided { proposal: p1(), seal, approve: true, reason: texts.or("nobody else is awake"), break_glass: true }),
-        (executor(), Event::ExecutionFinished { proposal: p1(), result: ExecutionResult::Succeeded, says: texts.or("payment runs 2.0.9"), target: None }),
-        (executor(), Event::ExecutionFinished { proposal: p1(), result: ExecutionResult::Unknown, says: texts.or("no answer within 60 s"), target: None }),
-        (executor(), Event::RecoveryChecked { proposal: p1(), recovery: Recovery::Recovered, says: texts.or("error rate 0.2 %"), evidence: Vec::new() }),
-        (executor(), Event::ApprovalVoided { proposal: p1(), reason: texts.or("payment was deployed since"), changed: None }),
-        (anna(), Event::Withdrawn { proposal: p1(), reason: texts.or("not needed any more") }),
-        (Actor::agent(Agent::Resolver), Event::RequestRefused { request: 3, reason: texts.or("2.0.7 isn't known") }),
-        (executor(), Event::Resolved { says: texts.or("under its line for 10 minutes"), evidence: None }),
-        (Actor::agent(Agent::Sentinel), Event::Reopened { reason: texts.or("the same trouble again"), finding: None }),
-        (anna(), Event::Closed { r#as: ClosedAs::FalseAlarm {}, reason: texts.or("a test of ours") }),
-        (Actor::agent(Agent::Analyst), Event::PersonNeeded { reason: texts.or("no evidence speaks for any cause") }),
-        (Actor::agent(Agent::Resolver), Event::NothingToPropose { reason: texts.or("no runbook fits") }),
+        (
+            anna(),
+            Event::Acknowledged {
+                owner: texts.or("Anna"),
+                note: None,
+            },
+        ),
+        (
+            executor(),
+            Event::SeverityChanged {
+                severity: Severity::High,
+                reason: texts.or("it spreads no more"),
+            },
+        ),
+        (
+            anna(),
+            Event::Decided {
+                proposal: p1(),
+                seal,
+                approve: true,
+                reason: texts.or("the errors are all of 2.1.0"),
+                break_glass: false,
+            },
+        ),
+        (
+            anna(),
+            Event::Decided {
+                proposal: p1(),
+                seal,
+                approve: false,
+                reason: texts.or("the migration can't go back"),
+                break_glass: false,
+            },
+        ),
+        (
+            anna(),
+            Event::Decided {
+                proposal: p1(),
+                seal,
+                approve: true,
+                reason: texts.or("nobody else is awake"),
+                break_glass: true,
+            },
+        ),
+        (
+            executor(),
+            Event::ExecutionFinished {
+                proposal: p1(),
+                result: ExecutionResult::Succeeded,
+                says: texts.or("payment runs 2.0.9"),
+                target: None,
+            },
+        ),
+        (
+            executor(),
+            Event::ExecutionFinished {
+                proposal: p1(),
+                result: ExecutionResult::Unknown,
+                says: texts.or("no answer within 60 s"),
+                target: None,
+            },
+        ),
+        (
+            executor(),
+            Event::RecoveryChecked {
+                proposal: p1(),
+                recovery: Recovery::Recovered,
+                says: texts.or("error rate 0.2 %"),
+                evidence: Vec::new(),
+            },
+        ),
+        (
+            executor(),
+            Event::ApprovalVoided {
+                proposal: p1(),
+                reason: texts.or("payment was deployed since"),
+                changed: None,
+            },
+        ),
+        (
+            anna(),
+            Event::Withdrawn {
+                proposal: p1(),
+                reason: texts.or("not needed any more"),
+            },
+        ),
+        (
+            Actor::agent(Agent::Resolver),
+            Event::RequestRefused {
+                request: 3,
+                reason: texts.or("2.0.7 isn't known"),
+            },
+        ),
+        (
+            executor(),
+            Event::Resolved {
+                says: texts.or("under its line for 10 minutes"),
+                evidence: None,
+            },
+        ),
+        (
+            Actor::agent(Agent::Sentinel),
+            Event::Reopened {
+                reason: texts.or("the same trouble again"),
+                finding: None,
+            },
+        ),
+        (
+            anna(),
+            Event::Closed {
+                r#as: ClosedAs::FalseAlarm {},
+                reason: texts.or("a test of ours"),
+            },
+        ),
+        (
+            Actor::agent(Agent::Analyst),
+            Event::PersonNeeded {
+                reason: texts.or("no evidence speaks for any cause"),
+            },
+        ),
+        (
+            Actor::agent(Agent::Resolver),
+            Event::NothingToPropose {
+                reason: texts.or("no runbook fits"),
+            },
+        ),
     ]
 }
 
@@ -251,14 +365,29 @@ pub fn messages(form: Form, texts: Texts<'_>) -> Vec<(String, Message)> {
     let open = incident(texts);
     let over = resolved(texts);
     let mut messages = vec![
-        ("the alert, as it waits for a decision".to_owned(), composer.alert(&open)),
+        (
+            "the alert, as it waits for a decision".to_owned(),
+            composer.alert(&open),
+        ),
         ("the alert, resolved".to_owned(), composer.alert(&over)),
-        ("the report".to_owned(), composer.report(&open, &report(texts))),
-        ("an offer".to_owned(), composer.offer(&open, &open.proposals[0])),
-        ("an offer that was taken".to_owned(), composer.offer(&over, &over.proposals[0])),
+        (
+            "the report".to_owned(),
+            composer.report(&open, &report(texts)),
+        ),
+        (
+            "an offer".to_owned(),
+            composer.offer(&open, &open.proposals[0]),
+        ),
+        (
+            "an offer that was taken".to_owned(),
+            composer.offer(&over, &over.proposals[0]),
+        ),
         ("`/datapulse`".to_owned(), composer.list(&[(&open).into()])),
         ("`/datapulse help`".to_owned(), composer.help()),
-        ("a denial".to_owned(), composer.says(&texts.or("guests can't do this"))),
+        (
+            "a denial".to_owned(),
+            composer.says(&texts.or("guests can't do this")),
+        ),
     ];
     for (seq, (actor, event)) in events(texts).into_iter().enumerate() {
         let name = format!("in the thread: {}", event.name());

@@ -5,9 +5,14 @@ use integrations::slack::Message;
 use serde_json::Value;
 
 fn length(value: &Value, least: usize, most: usize, place: &str) {
-    let text = value.as_str().unwrap_or_else(|| panic!("{place}: no text: {value}"));
+    let text = value
+        .as_str()
+        .unwrap_or_else(|| panic!("{place}: no text: {value}"));
     let units = text.encode_utf16().count();
-    assert!((least..=most).contains(&units), "{place}: {units} units: {text}");
+    assert!(
+        (least..=most).contains(&units),
+        "{place}: {units} units: {text}"
+    );
 }
 
 fn text_object(value: &Value, kinds: &[&str], most: usize, place: &str) {
@@ -20,7 +25,10 @@ fn text_object(value: &Value, kinds: &[&str], most: usize, place: &str) {
     };
     let expected = kind == "mrkdwn";
     assert_eq!(value[wanted], Value::Bool(expected), "{place}: {wanted}");
-    assert!(value.get(other).is_none(), "{place}: {other} is of the other kind");
+    assert!(
+        value.get(other).is_none(),
+        "{place}: {other} is of the other kind"
+    );
 }
 
 fn only(value: &Value, known: &[&str]) {
@@ -30,7 +38,10 @@ fn only(value: &Value, known: &[&str]) {
 }
 
 fn button(value: &Value) {
-    only(value, &["type", "text", "action_id", "value", "style", "url"]);
+    only(
+        value,
+        &["type", "text", "action_id", "value", "style", "url"],
+    );
     assert_eq!(value["type"], "button");
     text_object(&value["text"], &["plain_text"], 75, "button");
     length(&value["action_id"], 1, 255, "action_id");
@@ -79,7 +90,11 @@ fn block(value: &Value, in_view: bool) {
             elements.iter().for_each(button);
             let mut ids: Vec<&Value> = elements.iter().map(|one| &one["action_id"]).collect();
             ids.dedup();
-            assert_eq!(ids.len(), elements.len(), "an action_id is there once in a block");
+            assert_eq!(
+                ids.len(),
+                elements.len(),
+                "an action_id is there once in a block"
+            );
         }
         "input" => {
             assert!(in_view, "only views have inputs here");

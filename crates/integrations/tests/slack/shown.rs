@@ -40,23 +40,38 @@ fn check_harmless(text: &str, marked: bool, of: &str) {
     let links = text.matches(&link).count();
     assert!(rest.matches('>').count() <= links, "{of}: {text}");
     assert!(!rest.contains('<') && !rest.contains("://"), "{of}: {text}");
-    assert!(!rest.contains('@') && !rest.contains("www."), "{of}: {text}");
-    assert!(!rest.contains('\u{202e}') && !rest.contains('\u{200b}'), "{of}: {text}");
+    assert!(
+        !rest.contains('@') && !rest.contains("www."),
+        "{of}: {text}"
+    );
+    assert!(
+        !rest.contains('\u{202e}') && !rest.contains('\u{200b}'),
+        "{of}: {text}"
+    );
     if !marked {
         return;
     }
     for rest in rest.split('&').skip(1) {
-        let entity = ["amp;", "lt;", "gt;"].iter().any(|name| rest.starts_with(name));
+        let entity = ["amp;", "lt;", "gt;"]
+            .iter()
+            .any(|name| rest.starts_with(name));
         assert!(entity, "{of}: {text}");
     }
     let parts: Vec<&str> = rest.split(':').collect();
     for part in parts.iter().take(parts.len().saturating_sub(1)).skip(1) {
         let name = !part.is_empty()
-            && part.chars().all(|letter| letter.is_alphanumeric() || "_-+'".contains(letter))
+            && part
+                .chars()
+                .all(|letter| letter.is_alphanumeric() || "_-+'".contains(letter))
             && !part.bytes().all(|byte| byte.is_ascii_digit());
         assert!(!name, "{of}: the emoji {part}: {text}");
     }
-    assert!(!rest.lines().any(|line| line.starts_with("&gt;") || line.starts_with('>')), "{of}: {text}");
+    assert!(
+        !rest
+            .lines()
+            .any(|line| line.starts_with("&gt;") || line.starts_with('>')),
+        "{of}: {text}"
+    );
 }
 
 fn check_all(text: &str) {
@@ -95,7 +110,9 @@ fn hostile_texts_do_nothing_in_any_message() {
 
 #[test]
 fn texts_of_any_length_fit() {
-    for piece in ["a", "&", "<", "本", "🙂", "e\u{301}", "https://", ":a", "_a", "x "] {
+    for piece in [
+        "a", "&", "<", "本", "🙂", "e\u{301}", "https://", ":a", "_a", "x ",
+    ] {
         for count in [80, 700, 5_000] {
             check_all(&piece.repeat(count));
         }
@@ -124,7 +141,12 @@ proptest! {
 fn every_text_about_the_incident_begins_with_its_severity() {
     for (name, message) in messages(Form::Buttons, Texts(None)) {
         let about = !name.starts_with('`') && name != "a denial";
-        assert_eq!(message.text.starts_with("[CRITICAL] "), about, "{name}: {}", message.text);
+        assert_eq!(
+            message.text.starts_with("[CRITICAL] "),
+            about,
+            "{name}: {}",
+            message.text
+        );
     }
 }
 
@@ -143,14 +165,26 @@ fn what_the_guide_shows_is_what_is_sent() {
         page.push_str("```\n");
     };
     for (name, message) in messages(Form::Buttons, Texts(None)) {
-        section(&name, &Value::Array(message.blocks.clone()), Some(&message.text));
+        section(
+            &name,
+            &Value::Array(message.blocks.clone()),
+            Some(&message.text),
+        );
     }
     let incident = fixtures::incident(Texts(None));
     let composer = fixtures::composer(Form::Buttons);
-    let view = composer.modal(&incident, &incident.proposals[0], &fixtures::asked(&incident, true));
+    let view = composer.modal(
+        &incident,
+        &incident.proposals[0],
+        &fixtures::asked(&incident, true),
+    );
     section("the modal", &view.expect("fits")["blocks"], None);
     let alert = fixtures::composer(Form::LinkOnly).alert(&incident);
-    section("the alert through an incoming webhook", &Value::Array(alert.blocks), Some(&alert.text));
+    section(
+        "the alert through an incoming webhook",
+        &Value::Array(alert.blocks),
+        Some(&alert.text),
+    );
     expect_file!["../../../../docs/integrations/slack-messages.md"].assert_eq(&page);
 }
 
@@ -161,7 +195,10 @@ fn lines(blocks: &Value) -> String {
         let mut texts = Vec::new();
         if block["type"] == "actions" {
             for button in block["elements"].as_array().expect("buttons") {
-                texts.push(format!("[{}]", button["text"]["text"].as_str().expect("a text")));
+                texts.push(format!(
+                    "[{}]",
+                    button["text"]["text"].as_str().expect("a text")
+                ));
             }
             out.push_str(&texts.join(" "));
             out.push('\n');
@@ -189,24 +226,49 @@ fn the_alert_moves_with_the_incident() {
         let alert = composer.alert(incident);
         let last = alert.blocks.last().expect("a block");
         let elements = last["elements"].as_array().expect("buttons");
-        elements.iter().map(|one| one["action_id"].as_str().expect("an id").to_owned()).collect()
+        elements
+            .iter()
+            .map(|one| one["action_id"].as_str().expect("an id").to_owned())
+            .collect()
     };
     let mut incident = fixtures::incident(Texts(None));
     assert_eq!(
         ids(&incident),
-        ["datapulse_acknowledge", "datapulse_approve", "datapulse_reject", "datapulse_open"]
+        [
+            "datapulse_acknowledge",
+            "datapulse_approve",
+            "datapulse_reject",
+            "datapulse_open"
+        ]
     );
     incident.owner = Some("Anna".to_owned());
-    assert_eq!(ids(&incident), ["datapulse_approve", "datapulse_reject", "datapulse_open"]);
+    assert_eq!(
+        ids(&incident),
+        ["datapulse_approve", "datapulse_reject", "datapulse_open"]
+    );
     incident.proposals[0].stage = ProposalStage::Approved;
-    assert_eq!(ids(&incident), ["datapulse_open"], "nothing is left to be decided");
+    assert_eq!(
+        ids(&incident),
+        ["datapulse_open"],
+        "nothing is left to be decided"
+    );
     assert_eq!(ids(&fixtures::resolved(Texts(None))), ["datapulse_open"]);
-    assert_eq!(composer.alert(&incident), composer.alert(&incident), "the same twice");
+    assert_eq!(
+        composer.alert(&incident),
+        composer.alert(&incident),
+        "the same twice"
+    );
 
     let links = fixtures::composer(Form::LinkOnly).alert(&fixtures::incident(Texts(None)));
     let blocks = Value::Array(links.blocks).to_string();
-    assert!(!blocks.contains("button") && !blocks.contains("action_id"), "{blocks}");
-    assert!(blocks.contains(&format!("<{UI}/incidents/{}|Open in DataPulse>", fixtures::id())));
+    assert!(
+        !blocks.contains("button") && !blocks.contains("action_id"),
+        "{blocks}"
+    );
+    assert!(blocks.contains(&format!(
+        "<{UI}/incidents/{}|Open in DataPulse>",
+        fixtures::id()
+    )));
 }
 
 #[test]
@@ -215,13 +277,22 @@ fn a_modal_shows_the_whole_of_what_is_sealed_or_there_is_none() {
     let shown = |long: &str| {
         let mut incident = fixtures::incident(Texts(None));
         let state = &mut incident.proposals[0];
-        state.proposal.action.parameters.insert("config".to_owned(), Value::from(long));
+        state
+            .proposal
+            .action
+            .parameters
+            .insert("config".to_owned(), Value::from(long));
         state.seal = state.proposal.seal(&incident.id);
         let asked = fixtures::asked(&incident, true);
         composer.modal(&incident, &incident.proposals[0], &asked)
     };
     let view = shown("x=1").expect("fits").to_string();
-    for part in ["rollback on payment (to_version 2.0.9, config x=1)", "undo: rollback", "open until", "seal sha256:"] {
+    for part in [
+        "rollback on payment (to_version 2.0.9, config x=1)",
+        "undo: rollback",
+        "open until",
+        "seal sha256:",
+    ] {
         assert!(view.contains(part), "{part} in {view}");
     }
     let long = "word ".repeat(4_000) + "the end of it";
@@ -233,10 +304,20 @@ fn a_modal_shows_the_whole_of_what_is_sealed_or_there_is_none() {
 
 #[test]
 fn an_address_of_the_ui_that_would_do_harm_is_refused() {
-    for base in ["javascript:alert(1)", "https://u:p@datapulse.example", "https://d.example/?a=1", "ftp://d.example", "datapulse", "https://d.example/#x"] {
+    for base in [
+        "javascript:alert(1)",
+        "https://u:p@datapulse.example",
+        "https://d.example/?a=1",
+        "ftp://d.example",
+        "datapulse",
+        "https://d.example/#x",
+    ] {
         assert!(Ui::parse(base).is_err(), "{base}");
     }
     let ui = Ui::parse("https://d.example/a b>|c/").expect("is taken");
     let url = ui.incident(&fixtures::id());
-    assert!(url.starts_with("https://d.example/a%20b%3E|c/incidents/INC-"), "{url}");
+    assert!(
+        url.starts_with("https://d.example/a%20b%3E|c/incidents/INC-"),
+        "{url}"
+    );
 }

@@ -13,7 +13,10 @@ use super::{ACKNOWLEDGE, APPROVE, Composer, Form, Message, REJECT};
 impl Composer {
     /// The alert as the incident stands now. The same incident gives the same alert.
     pub fn alert(&self, incident: &Incident) -> Message {
-        let mut blocks = vec![header(&title(incident, MAX_HEADER)), fields(&facts(incident))];
+        let mut blocks = vec![
+            header(&title(incident, MAX_HEADER)),
+            fields(&facts(incident)),
+        ];
         if let Some(finding) = incident.findings.first() {
             blocks.push(section(&theirs(&finding.evidence.says, MAX_SENTENCE)));
         }
@@ -133,7 +136,8 @@ fn status(incident: &Incident) -> String {
     match (incident.status, &incident.closed_as) {
         (Status::Closed, Some(ClosedAs::FalseAlarm {})) => format!("{word}, a false alarm"),
         (Status::Closed, Some(ClosedAs::Duplicate { of })) => format!("{word}, the same as {of}"),
-        _ if incident.reopened > 0 => format!("{word}, reopened {} times", incident.reopened),
+        _ if incident.reopened == 1 => format!("{word}, reopened once"),
+        _ if incident.reopened > 1 => format!("{word}, reopened {} times", incident.reopened),
         _ => word,
     }
 }

@@ -27,7 +27,10 @@ impl Composer {
             blocks.push(section(&format!("{more} more in DataPulse")));
         }
         Message {
-            text: format!("{} incidents are open", open.len()),
+            text: match open.len() {
+                1 => "one incident is open".to_owned(),
+                many => format!("{many} incidents are open"),
+            },
             blocks,
         }
     }
@@ -62,7 +65,8 @@ impl Composer {
         format!(
             "{} {} · {} · {} · {owner}",
             shout(summary.severity),
-            self.ui.link(&summary.incident_id, summary.incident_id.as_str()),
+            self.ui
+                .link(&summary.incident_id, summary.incident_id.as_str()),
             theirs(&summary.title, MAX_NAME),
             summary.status.name().replace('_', " "),
         )

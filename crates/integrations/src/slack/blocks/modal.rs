@@ -1,4 +1,4 @@
-//! The modal of a decision: all that the seal covers, the seal, and a reason.
+//! The modal of a decision: what is said yes to as a whole, with its seal, and a reason.
 
 use model::incident::ProposalState;
 use model::{Incident, Summary};
@@ -9,7 +9,7 @@ use super::limits::{
     MAX_HEADER, MAX_LABEL, MAX_NAME, MAX_PLACEHOLDER, MAX_PRIVATE_METADATA, MAX_REASON,
     MAX_SECTION, MAX_SENTENCE, MAX_SUMMARY_SECTIONS, MAX_VIEW_TITLE,
 };
-use super::pieces::{header, name, plain, section, shout};
+use super::pieces::{name, plain, section, shout};
 use super::text::{fitting, percent, theirs, units};
 use super::{Composer, DECISION, REASON, REASON_BLOCK};
 
@@ -39,8 +39,12 @@ impl Composer {
         }
         let about = Summary::from(incident);
         let mut blocks = vec![section(&of_incident(&about))];
-        blocks.extend(whole(&summary_lines(state))?.iter().map(|text| section(text)));
-        blocks.push(section(&format!("*Seal*\n`{}`", state.seal)));
+        blocks.extend(
+            whole(&summary_lines(state))?
+                .iter()
+                .map(|text| section(text)),
+        );
+        blocks.extend(reasons(state).iter().map(|text| section(text)));
         blocks.push(section(&self.ui.link(&incident.id, "Open in DataPulse")));
         blocks.push(reason_input(asked.approve));
         Ok(json!({
@@ -64,6 +68,19 @@ pub fn notice(title: &str, says: &str) -> Value {
         "close": plain("Close", MAX_VIEW_TITLE),
         "blocks": [section(&theirs(says, MAX_SENTENCE))],
     })
+}
+
+/// What speaks for it and against it, and how it is looked at afterwards: in short.
+fn reasons(state: &ProposalState) -> Vec<String> {
+    let proposal = &state.proposal;
+    let parts = [
+        ("Why", &proposal.why),
+        ("What may go wrong", &proposal.risk_note),
+        ("Checked afterwards", &proposal.check.says),
+    ];
+    let said = parts.into_iter().filter(|(_, text)| !text.is_empty());
+    said.map(|(name, text)| format!("*{name}*\n{}", theirs(text, MAX_SENTENCE)))
+        .collect()
 }
 
 /// What it is about, in short.
@@ -93,12 +110,13 @@ fn of_incident(about: &Summary) -> String {
 fn whole(lines: &[String]) -> Result<Vec<String>, TooLong> {
     let mut sections: Vec<String> = Vec::new();
     for piece in lines.iter().flat_map(|line| in_pieces(line)) {
+        let full = sections.len() == MAX_SUMMARY_SECTIONS;
         match sections.last_mut() {
             Some(last) if units(last) + 1 + units(&piece) <= MAX_SECTION => {
                 last.push('\n');
                 last.push_str(&piece);
             }
-            _ if sections.len() == MAX_SUMMARY_SECTIONS => return Err(TooLong),
+            _ if full => return Err(TooLong),
             _ => sections.push(piece),
         }
     }

@@ -1,9 +1,7 @@
 //! What is said in the alert's thread: the report, offers, and how it went.
 
 use model::incident::ProposalState;
-use model::{
-    Event, Evidence, ExecutionResult, Hypothesis, Incident, Record, Recovery, Report,
-};
+use model::{Event, Evidence, ExecutionResult, Hypothesis, Incident, Record, Recovery, Report};
 
 use super::alert::{decision_buttons, is_pending, stands};
 use super::decision::summary_lines;
@@ -228,4 +226,3 @@ fn outcome(incident: &Incident, record: &Record) -> Option<String> {
         _ => return None,
     })
 }
-

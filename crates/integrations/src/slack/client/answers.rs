@@ -30,21 +30,45 @@ const HINTS: &[(&str, &str)] = &[
     ("not_authed", "no token was sent"),
     ("invalid_auth", "the token is wrong, or of another app"),
     ("account_inactive", "the bot was removed from the workspace"),
-    ("token_revoked", "the token was revoked: install the app again"),
-    ("token_expired", "the token has expired: install the app again"),
-    ("channel_not_found", "the channel doesn't exist, or the bot isn't in it: invite it"),
+    (
+        "token_revoked",
+        "the token was revoked: install the app again",
+    ),
+    (
+        "token_expired",
+        "the token has expired: install the app again",
+    ),
+    (
+        "channel_not_found",
+        "the channel doesn't exist, or the bot isn't in it: invite it",
+    ),
     ("not_in_channel", "invite the bot to the channel"),
     ("is_archived", "the channel is archived: name another"),
     ("restricted_action", "a setting of the workspace forbids it"),
     ("ekm_access_denied", "the workspace's keys are withdrawn"),
-    ("missing_scope", "give the app the scope and install it again"),
-    ("not_allowed_token_type", "another kind of token is needed: see the guide"),
-    ("expired_trigger_id", "more than 3 s went by after the click"),
+    (
+        "missing_scope",
+        "give the app the scope and install it again",
+    ),
+    (
+        "not_allowed_token_type",
+        "another kind of token is needed: see the guide",
+    ),
+    (
+        "expired_trigger_id",
+        "more than 3 s went by after the click",
+    ),
     ("trigger_expired", "more than 3 s went by after the click"),
     ("trigger_exchanged", "the click had opened something before"),
-    ("exchanged_trigger_id", "the click had opened something before"),
+    (
+        "exchanged_trigger_id",
+        "the click had opened something before",
+    ),
     ("message_not_found", "somebody deleted the message"),
-    ("edit_window_closed", "the workspace forbids changing messages so late"),
+    (
+        "edit_window_closed",
+        "the workspace forbids changing messages so late",
+    ),
     ("cant_update_message", "the message is another app's"),
 ];
 
@@ -63,8 +87,7 @@ pub(super) fn judge(method: &str, answer: &Answer) -> Result<Value, Error> {
         });
     }
     let unreadable = |why: &str| Error::CannotTell(format!("{what}: the answer {why}"));
-    let body: Value =
-        serde_json::from_slice(&answer.body).map_err(|_| unreadable("isn't JSON"))?;
+    let body: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable("isn't JSON"))?;
     match body["ok"].as_bool() {
         Some(true) => Ok(body),
         Some(false) => Err(refusal(&what, &body)),

@@ -74,7 +74,10 @@ impl Client {
             }
             let answer = self.get(method, &query, TIMEOUT).await?;
             let page: Page = answers::read(method, answer)?;
-            let found = page.messages.into_iter().find(|old| is(old, me, delivery.key));
+            let found = page
+                .messages
+                .into_iter()
+                .find(|old| is(old, me, delivery.key));
             if let Some(found) = found {
                 return Ok(Some(Posted {
                     channel: delivery.channel.to_owned(),

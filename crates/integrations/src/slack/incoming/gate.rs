@@ -44,7 +44,10 @@ impl NotTaken {
         match self {
             Self::TooLarge(_) => 413,
             Self::Unproven(_) | Self::OtherApp(_) => 401,
-            Self::Replayed(Repeat::Full) | Self::Twice { why: Repeat::Full, .. } => 503,
+            Self::Replayed(Repeat::Full)
+            | Self::Twice {
+                why: Repeat::Full, ..
+            } => 503,
             Self::Replayed(_) => 409,
             Self::Unreadable(_) => 400,
             Self::Twice { .. } if self.is_known_event() => 200,

@@ -186,7 +186,9 @@ fn click(payload: &Value) -> Result<Incoming, Unreadable> {
         _ => return Err(unreadable("actions", "expected one")),
     };
     if action["type"].as_str() != Some("button") {
-        return Ok(Incoming::Ignored("another element than a button".to_owned()));
+        return Ok(Incoming::Ignored(
+            "another element than a button".to_owned(),
+        ));
     }
     let container = &payload["container"];
     Ok(Incoming::Click(Click {

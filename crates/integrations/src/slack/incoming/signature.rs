@@ -31,7 +31,9 @@ pub enum Unproven {
         "signed {seconds} s ago, at most {MAX_AGE_S} s are allowed: the clocks differ, or it was sent before"
     )]
     TooOld { seconds: i64 },
-    #[error("signed {seconds} s in the future, at most {MAX_AGE_S} s are allowed: the clocks differ")]
+    #[error(
+        "signed {seconds} s in the future, at most {MAX_AGE_S} s are allowed: the clocks differ"
+    )]
     TooNew { seconds: i64 },
     #[error("the signature isn't that of the configured signing secret over what was sent")]
     WrongSignature,
@@ -77,8 +79,8 @@ pub fn check<'h>(
 
 fn recent(time: &str, now_s: i64) -> Result<(), Unproven> {
     // Digits alone: `+1` would parse, and isn't how Slack writes.
-    let is_number = (1..=MAX_DIGITS).contains(&time.len())
-        && time.bytes().all(|digit| digit.is_ascii_digit());
+    let is_number =
+        (1..=MAX_DIGITS).contains(&time.len()) && time.bytes().all(|digit| digit.is_ascii_digit());
     let at: i64 = time
         .parse()
         .ok()

@@ -19,8 +19,8 @@ pub struct Mapping {
     pub app: String,
     /// Workspaces by their id, `T…`.
     pub workspaces: BTreeMap<String, Workspace>,
-    /// Organisations (`E…`) for which the app is installed as a whole. Their workspaces are
-    /// listed all the same.
+    /// Organisations (Enterprise Grid, `E…`) that the workspaces are of, also where the app is
+    /// installed for all of it. Their workspaces are listed all the same.
     pub organisations: BTreeSet<String>,
 }
 
@@ -218,7 +218,9 @@ fn belongs(
     });
     let by_request = match sender.user_team.as_deref() {
         None => true,
-        Some(claimed) => claimed == team || (in_organisation && (listed(claimed) || claimed == home)),
+        Some(claimed) => {
+            claimed == team || (in_organisation && (listed(claimed) || claimed == home))
+        }
     };
     Ok(by_request && (home == team || in_organisation))
 }

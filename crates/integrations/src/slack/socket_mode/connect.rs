@@ -77,7 +77,9 @@ fn judge(base: &str, url: &str) -> Result<(Destination, bool), Error> {
     let (Some(home), Some(host)) = (base.host_str(), url.host_str()) else {
         return Err(refused("it has no host"));
     };
-    let below = host.strip_suffix(home).is_some_and(|rest| rest.ends_with('.'));
+    let below = host
+        .strip_suffix(home)
+        .is_some_and(|rest| rest.ends_with('.'));
     if host != home && !below {
         return Err(refused("its host isn't Slack's"));
     }
@@ -91,8 +93,7 @@ async fn tcp(destination: &Destination, rules: &Rules) -> Result<TcpStream, Erro
     let refused = |refusal: crate::outbound::Refusal| {
         Error::Configuration(format!("{WHAT}: {refusal}: nothing was sent"))
     };
-    let not_done =
-        |why: std::io::Error| Error::NotDone(format!("{WHAT}: {destination}: {why}"));
+    let not_done = |why: std::io::Error| Error::NotDone(format!("{WHAT}: {destination}: {why}"));
     rules.before_resolving(destination).map_err(refused)?;
     let resolved: Vec<IpAddr> = match destination.name() {
         Some(name) => SystemResolver.resolve(name).await.map_err(not_done)?,
@@ -122,7 +123,9 @@ async fn over_tls(
         .and_then(|builder| builder.with_platform_verifier())
         .map_err(|error| not_done(&error.to_string()))?
         .with_no_client_auth();
-    let connected = TlsConnector::from(Arc::new(config)).connect(name, wire).await;
+    let connected = TlsConnector::from(Arc::new(config))
+        .connect(name, wire)
+        .await;
     connected.map_err(|error| not_done(&error.to_string()))
 }
 

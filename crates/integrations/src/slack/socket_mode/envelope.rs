@@ -17,10 +17,14 @@ const MAX_ID: usize = 255;
 #[derive(Debug, PartialEq)]
 pub enum Heard {
     /// The connection is ready, for this app.
-    Hello { app: Option<String> },
+    Hello {
+        app: Option<String>,
+    },
     Envelope(Envelope),
     /// The connection is about to be closed.
-    Disconnect { reason: String },
+    Disconnect {
+        reason: String,
+    },
     /// Nothing that we know.
     Other,
 }
