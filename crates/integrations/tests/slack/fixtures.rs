@@ -225,6 +225,13 @@ pub fn resolved(texts: Texts<'_>) -> Incident {
 }
 
 fn events(texts: Texts<'_>) -> Vec<(Actor, Event)> {
+    let mut events = of_decisions(texts);
+    events.extend(of_the_end(texts));
+    events
+}
+
+/// From the alert to the look afterwards.
+fn of_decisions(texts: Texts<'_>) -> Vec<(Actor, Event)> {
     let anna = || person(texts.or("Anna"));
     let executor = || Actor::agent(Agent::Executor);
     let p1 = || "P1".to_owned();
@@ -301,6 +308,15 @@ fn events(texts: Texts<'_>) -> Vec<(Actor, Event)> {
                 evidence: Vec::new(),
             },
         ),
+    ]
+}
+
+/// What ends an offer, or the incident.
+fn of_the_end(texts: Texts<'_>) -> Vec<(Actor, Event)> {
+    let anna = || person(texts.or("Anna"));
+    let executor = || Actor::agent(Agent::Executor);
+    let p1 = || "P1".to_owned();
+    vec![
         (
             executor(),
             Event::ApprovalVoided {

@@ -56,7 +56,7 @@ fn button(value: &Value) {
     }
 }
 
-fn list<'v>(value: &'v Value, most: usize) -> &'v [Value] {
+fn list(value: &Value, most: usize) -> &[Value] {
     let items = value.as_array().expect("a list");
     assert!((1..=most).contains(&items.len()), "{} items", items.len());
     items
