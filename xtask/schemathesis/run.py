@@ -17,7 +17,9 @@ import tempfile
 import urllib.request
 from collections import Counter, defaultdict
 
-from pool import Server
+sys.dont_write_bytecode = True
+
+from pool import Server  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -106,6 +108,7 @@ def main() -> int:
             "TOKEN": asked.token,
             "AGENT_TOKEN": Server(asked.url, asked.token).token_of("agent")["secret"],
             "PYTHONPATH": str(HERE),
+            "PYTHONDONTWRITEBYTECODE": "1",
         }
         done = subprocess.run(command(asked, report), env=environment, cwd=folder, check=False)
         if report.exists():
