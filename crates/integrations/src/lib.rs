@@ -1,11 +1,12 @@
-//! Whom we call, and who calls us: runners that act on targets, webhooks that tell people, and what
-//! others tell of deployments.
+//! Whom we call, and who calls us: runners that act on targets, webhooks that tell people, places
+//! outside that keep anchors, and what others tell of deployments.
 //!
 //! Only this crate knows other systems' words and wires. Every call has a time limit, a size
 //! limit and an error that says whether the other side may have acted.
 //!
 //! Read first: [`run`] (what a runner promises), then [`webhook`].
 
+pub mod anchors;
 pub mod deployments;
 pub mod error;
 pub mod run;
@@ -13,6 +14,7 @@ pub mod secret;
 pub mod signature;
 pub mod webhook;
 
+pub use anchors::{AnchorPlace, Custody};
 pub use error::Error;
 pub use run::{Known, Order, Receipt, Runner};
 pub use secret::Secret;

@@ -1,0 +1,3 @@
+pub struct Roots;
+pub struct Stamped;
+pub struct TimeStamp;
