@@ -100,7 +100,12 @@ pub(super) fn take(
     if !listing.is_truncated {
         return Ok(None);
     }
-    match (listing.next_continuation_token, listing.next_key_marker) {
+    // Some servers name the elements and leave them empty.
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+    match (
+        said(listing.next_continuation_token),
+        said(listing.next_key_marker),
+    ) {
         (Some(token), _) => Ok(Some(Next::Token(token))),
         (None, Some(key)) => Ok(Some(Next::Version {
             key,
