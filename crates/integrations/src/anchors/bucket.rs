@@ -9,6 +9,7 @@ mod listing;
 mod sigv4;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -156,6 +157,17 @@ impl Bucket {
     pub fn within(mut self, timeout: Duration) -> Self {
         self.caller.set_timeout(timeout);
         self
+    }
+
+    /// Calls this address instead of looking the endpoint's name up: for servers whose names stand
+    /// in no directory. Before [`Self::within`].
+    ///
+    /// # Errors
+    /// [`Error::Configuration`]: no client can be made.
+    pub fn at(mut self, to: SocketAddr) -> Result<Self, Error> {
+        let host = self.host.split(':').next().unwrap_or_default();
+        self.caller = Caller::resolving(&self.settings.name, host, to)?;
+        Ok(self)
     }
 
     fn key(&self, seq: u64) -> String {

@@ -1,9 +1,10 @@
 //! One call with limits: of time, of size, and of tries where the other side asks for patience.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 
 use crate::error::{Error, from_request};
 
@@ -35,7 +36,16 @@ pub(super) struct Caller {
 
 impl Caller {
     pub fn new(name: &str) -> Result<Self, Error> {
-        let client = Client::builder()
+        Self::of(name, Client::builder())
+    }
+
+    /// One that calls this address where it would look a host's name up.
+    pub fn resolving(name: &str, host: &str, to: SocketAddr) -> Result<Self, Error> {
+        Self::of(name, Client::builder().resolve(host, to))
+    }
+
+    fn of(name: &str, builder: ClientBuilder) -> Result<Self, Error> {
+        let client = builder
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             // A signed request is for one address, and a packed body hides its length.
