@@ -160,13 +160,13 @@ impl Bucket {
     }
 
     /// Calls this address instead of looking the endpoint's name up: for servers whose names stand
-    /// in no directory. Before [`Self::within`].
+    /// in no directory.
     ///
     /// # Errors
     /// [`Error::Configuration`]: no client can be made.
     pub fn at(mut self, to: SocketAddr) -> Result<Self, Error> {
         let host = self.host.split(':').next().unwrap_or_default();
-        self.caller = Caller::resolving(&self.settings.name, host, to)?;
+        self.caller = self.caller.resolving(host, to)?;
         Ok(self)
     }
 

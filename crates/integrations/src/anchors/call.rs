@@ -39,9 +39,13 @@ impl Caller {
         Self::of(name, Client::builder())
     }
 
-    /// One that calls this address where it would look a host's name up.
-    pub fn resolving(name: &str, host: &str, to: SocketAddr) -> Result<Self, Error> {
-        Self::of(name, Client::builder().resolve(host, to))
+    /// The same, but for calling this address where it would look a host's name up.
+    pub fn resolving(&self, host: &str, to: SocketAddr) -> Result<Self, Error> {
+        let other = Self::of(&self.name, Client::builder().resolve(host, to))?;
+        Ok(Self {
+            timeout: self.timeout,
+            ..other
+        })
     }
 
     fn of(name: &str, builder: ClientBuilder) -> Result<Self, Error> {

@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use integrations::Error;
 use integrations::anchors::{Roots, Stamped, TimeStamp};
+use model::Timestamp;
 
 const LINE: &[u8] = b"{\"anchor\":{\"number\":1}}";
 const POLICY: &str = "1.3.6.1.4.1.99999.1";
@@ -42,6 +43,13 @@ other_policies = 1.3.6.1.4.1.99999.1
 digests = ACCEPTED
 accuracy = secs:1
 ess_cert_id_alg = NAMED
+[keeper]
+database = FOLDER/index
+serial = FOLDER/numbers
+policy = any
+default_md = sha256
+[any]
+commonName = supplied
 [stamps]
 extendedKeyUsage = critical,timeStamping
 [web]
@@ -71,6 +79,7 @@ impl Authority {
             .replace("ACCEPTED", "sha256");
         std::fs::write(folder.path().join("settings"), text).expect("written");
         std::fs::write(folder.path().join("serial"), "01\n").expect("written");
+        std::fs::write(folder.path().join("index"), "").expect("written");
         let authority = Self { folder };
         authority.root("root");
         authority.certificate("between", "between", "root", Key::P256);
@@ -192,6 +201,23 @@ fn now_ms() -> i64 {
         .duration_since(UNIX_EPOCH)
         .expect("after 1970")
         .as_millis() as i64
+}
+
+/// `20261127062519Z`
+fn general(at: Timestamp) -> String {
+    at.to_string()[..19].replace(['-', ':', 'T'], "") + "Z"
+}
+
+/// A `TSTInfo` with another time in the place of this one, or of one some seconds after it.
+fn moved(content: &[u8], from: Timestamp, to: Timestamp) -> Vec<u8> {
+    let day = &general(from)[..8];
+    let place = content
+        .windows(8)
+        .position(|bytes| bytes == day.as_bytes())
+        .expect("a time");
+    let mut content = content.to_vec();
+    content[place..place + 15].copy_from_slice(general(to).as_bytes());
+    content
 }
 
 /// `SEQUENCE { SEQUENCE { INTEGER 0 }, token }`: an answer that grants.
@@ -322,27 +348,42 @@ async fn an_answer_has_to_be_to_this_question_and_of_now() {
     // Ten minutes on, signed by the authority itself.
     let roots = authority.roots();
     let at = TimeStamp::verify(LINE, &token, &roots).expect("proves");
-    let general = |ms| {
-        let text = at.plus_ms(ms).to_string();
-        text[..19].replace(['-', ':', 'T'], "") + "Z"
-    };
-    let (here, then) = (general(0), general(600_000));
     let path = Arc::new(authority);
     let own = path.clone();
     let ahead = path
         .serve(Arc::new(move |answer| {
             // `granted` is the only status of nine bytes before the token.
             let content = own.content(&answer[9..]);
-            let place = content
-                .windows(10)
-                .position(|bytes| bytes == &here.as_bytes()[..10])
-                .expect("a time");
-            let mut content = content;
-            content[place..place + 15].copy_from_slice(then.as_bytes());
+            let content = moved(&content, at, at.plus_ms(600_000));
             granting(&own.signed(&content, "signer", "-cades"))
         }))
         .await;
     assert!(why(ahead.stamp(LINE).await).contains("apart"));
+}
+
+#[tokio::test]
+async fn a_certificate_counts_at_the_time_of_the_stamp() {
+    let Some(authority) = Authority::new(Key::P256, "sha256", "sha256") else {
+        return;
+    };
+    let roots = authority.roots();
+    let token = authority.serve(honest()).await.stamp(LINE).await;
+    let token = token.expect("stamps");
+    let at = TimeStamp::verify(LINE, &token, &roots).expect("proves");
+    let content = authority.content(&token);
+    // One that ran out long ago.
+    authority.openssl(
+        "ca -batch -config settings -name keeper -create_serial -notext -in signer.csr -cert root.pem -keyfile root.key -outdir . -startdate 20200101000000Z -enddate 20210101000000Z -extensions stamps -out past.pem",
+    );
+    std::fs::copy(authority.at("signer.key"), authority.at("past.key")).expect("copied");
+    let then = Timestamp::parse("2020-06-01T12:00:00Z").expect("a time");
+    let stamped = authority.signed(&moved(&content, at, then), "past", "-cades");
+    assert_eq!(TimeStamp::verify(LINE, &stamped, &roots), Ok(then));
+    for other in ["2019-12-31T23:59:59Z", "2021-01-01T00:00:01Z"] {
+        let other = Timestamp::parse(other).expect("a time");
+        let stamped = authority.signed(&moved(&content, at, other), "past", "-cades");
+        assert!(why(TimeStamp::verify(LINE, &stamped, &roots)).contains("no trusted authority"));
+    }
 }
 
 #[tokio::test]
