@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use bus::{Bus, Wake};
 use model::{
-    Actor, Digest, Event, Incident, IncidentId, Keyring, Policy, Projection, Record, Signer,
-    StoredRecord,
+    Actor, Digest, Event, Incident, IncidentId, Keyring, Policy, Projection, Record, Redactor,
+    Signer, StoredRecord,
 };
 use store::{Journal, Knowledge, Telemetry};
 
@@ -35,6 +35,7 @@ struct Parts {
     pulse: Pulse,
     system: Memory,
     keys: OnceLock<Keys>,
+    redactor: OnceLock<Redactor>,
 }
 
 /// What this process signs with, and whom it trusts.
@@ -85,6 +86,7 @@ impl Casework {
                 pulse: Pulse::default(),
                 system: Memory::default(),
                 keys: OnceLock::new(),
+                redactor: OnceLock::new(),
             }),
         }
     }
@@ -120,6 +122,15 @@ impl Casework {
     /// Signs all records from now on; once, before the first of them.
     pub fn sign_with(&self, keys: Keys) {
         let _ = self.parts.keys.set(keys);
+    }
+
+    pub(crate) fn set_redactor(&self, redactor: Redactor) -> Result<(), Redactor> {
+        self.parts.redactor.set(redactor)
+    }
+
+    /// What takes secrets out of all that is read, written and shown.
+    pub fn redactor(&self) -> &Redactor {
+        self.parts.redactor.get_or_init(Redactor::default)
     }
 
     /// The bytes to be stored, signed where there are keys.
@@ -227,6 +238,7 @@ impl Casework {
             mut incident,
             digest,
         } = head;
+        let event = self.without_secrets(&incident.id, event)?;
         let record = Record {
             incident: incident.id.clone(),
             seq: incident.last_seq + 1,
@@ -242,7 +254,8 @@ impl Casework {
     }
 
     /// Writes record 1. [`store::Error::Conflict`]: the incident is known already.
-    pub(crate) async fn create(&self, record: Record) -> Result<Incident, Error> {
+    pub(crate) async fn create(&self, mut record: Record) -> Result<Incident, Error> {
+        record.event = self.without_secrets(&record.incident, record.event)?;
         let incident = Incident::open(&record)?;
         self.store(&record, &incident).await?;
         metrics::counter!(

@@ -12,6 +12,9 @@ pub enum Error {
     /// A parameter of a wrong type or name: what, and what is expected.
     #[error("{0}")]
     Parameter(String),
+    /// A record would hold a secret that can't be taken out of it.
+    #[error("{0}")]
+    Secret(String),
     /// Others wrote all the time: try again.
     #[error("{0}")]
     Busy(String),

@@ -4,7 +4,6 @@
 //! Its parts are those that the SRE book's example has (Beyer et al., Site Reliability
 //! Engineering, 2016, appendix D).
 
-mod escape;
 mod words;
 
 use std::fmt::Write;
@@ -14,10 +13,12 @@ use model::{Cause, Digest, Incident, IncidentId, Record, Report, Timestamp, chai
 
 use crate::case::Casework;
 use crate::error::Error;
-use escape::{code, inline};
+use model::render::{markdown, markdown_block as code};
 
 /// Records of the timeline at most; the journal holds all.
 const MAX_LINES: usize = 500;
+/// Characters of one text at most.
+const MAX_CHARS: usize = 2_000;
 /// Rows of evidence that are shown.
 const MAX_ROWS: usize = 6;
 
@@ -50,6 +51,14 @@ impl Casework {
             .map(|line| line.record().map_err(|fault| damaged(fault.to_string())))
             .collect::<Result<_, _>>()?;
         Ok(draft(&incident, &records, last.digest))
+    }
+}
+
+/// Text of telemetry and of people, on one line: it is shown, and does nothing.
+fn inline(text: &str) -> String {
+    match text.char_indices().nth(MAX_CHARS) {
+        None => markdown(text),
+        Some((end, _)) => format!("{}…", markdown(&text[..end])),
     }
 }
 

@@ -421,8 +421,41 @@ pub enum Eval {
         #[arg(long, value_name = "NAME")]
         fault: Vec<String>,
     },
+    /// Instructions planted in telemetry, documents and comments: does any of them change an answer
+    /// or an action, echo a secret, or become a link or a mention? Exit 3 where one does
+    Injection {
+        /// JSON lines `{"place","text"}` instead of the plants that come with DataPulse
+        #[arg(long, value_name = "FILE")]
+        plants: Option<PathBuf>,
+        /// With this guard off: shows that the suite would see it missing
+        #[arg(long, value_enum, value_name = "GUARD")]
+        without: Option<Guard>,
+    },
     /// Answers of this installation that people judged: how often right, by confidence
     Feedback,
+}
+
+/// What keeps texts of strangers from doing anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Guard {
+    /// Secrets are taken out of what is read, written and shown
+    Redaction,
+    /// Values reach queries as parameters
+    Parameters,
+    /// Markdown is escaped
+    Markdown,
+    /// Slack's markup is escaped
+    Mrkdwn,
+    /// Texts of Jira's documents are broken where they would become links
+    Adf,
+    /// Jira's wiki markup is escaped
+    Wiki,
+    /// HTML is escaped
+    Html,
+    /// Terminals get no control codes
+    Terminal,
+    /// Spreadsheets get no formulas
+    Csv,
 }
 
 /// How a recorded incident is met.

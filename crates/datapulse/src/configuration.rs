@@ -55,6 +55,7 @@ pub struct Configuration {
     pub deployments: Deployments,
     pub identity: gateway::identity::Settings,
     pub audit: Audit,
+    pub redaction: Redaction,
     pub retention: Retention,
 }
 
@@ -167,6 +168,24 @@ pub struct Audit {
     pub anchor_every_s: u64,
 }
 
+/// What is taken out of all that is written, shown and sent, beside secrets.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Redaction {
+    /// E-mail addresses in telemetry and documents too. People who act keep theirs: it is how they
+    /// are known.
+    pub emails: bool,
+    /// Regular expressions; all that they match is taken out.
+    pub patterns: Vec<String>,
+}
+
+impl Redaction {
+    pub fn redactor(&self) -> Result<model::Redactor> {
+        model::Redactor::new(self.emails, &self.patterns)
+            .map_err(|bad| wrong_use(format!("redaction.patterns: {bad}")))
+    }
+}
+
 /// Seconds between two anchors at most.
 const MAX_ANCHOR_EVERY_S: u64 = 3_600;
 
@@ -256,6 +275,9 @@ impl Configuration {
             let message = format!("audit.anchor_every_s: expected 1 to {MAX_ANCHOR_EVERY_S}");
             return Err((line_of(text, "audit", "anchor_every_s"), message));
         }
+        self.redaction
+            .redactor()
+            .map_err(|error| (line_of(text, "redaction", "patterns"), error.to_string()))?;
         self.check_retention(text)?;
         self.check_calls(text)
     }

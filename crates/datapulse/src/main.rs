@@ -23,6 +23,7 @@ mod measure;
 mod owner_only;
 mod print;
 mod progress;
+mod redacted;
 mod refusal;
 mod retain;
 mod serve;
@@ -63,14 +64,14 @@ fn main() -> ExitCode {
     let here = match Context::new(arguments.everywhere) {
         Ok(here) => here,
         Err(error) => {
-            eprintln!("datapulse: {error:#}");
+            redacted::complain(&error);
             return ExitCode::from(WRONG_USE);
         }
     };
     match runtime.block_on(run(&here, arguments.command)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("datapulse: {error:#}");
+            redacted::complain(&error);
             let wrong = error.downcast_ref::<refusal::WrongUse>().is_some();
             ExitCode::from(if wrong { WRONG_USE } else { FAILED })
         }
@@ -98,7 +99,7 @@ fn log() {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(redacted::Stderr::default)
         .with_ansi(coloured())
         .try_init();
 }

@@ -1,7 +1,7 @@
 //! Metrics in Prometheus' form: the agents' own, and what is usually told of a process.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Context as _, Result};
 use casework::Casework;
@@ -16,13 +16,17 @@ const CONFIDENCE_BUCKETS: [f64; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.
 
 /// One recorder a process: a second door shows what the first one does.
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+/// Held while it is made: two doors may open at once.
+static MAKING: Mutex<()> = Mutex::new(());
 
 /// How the gateway prints them.
 pub fn recorder(casework: &Casework) -> Result<gateway::Metrics> {
+    let making = MAKING.lock();
     let handle = match RECORDER.get() {
         Some(handle) => handle.clone(),
         None => install()?,
     };
+    drop(making);
     let casework = casework.clone();
     Ok(Arc::new(move || {
         let reading = casework.pulse().read(casework.clock().now());

@@ -2,6 +2,7 @@
 //! codes, so that it can't move the cursor or colour the terminal.
 
 use comfy_table::{ContentArrangement, Table, TableComponent, presets};
+use model::render::terminal;
 use serde_json::Value;
 
 /// One table with a head. Only the head is underlined, and no line ends in blanks.
@@ -26,11 +27,9 @@ pub fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     table.trim_fmt()
 }
 
-/// Without control characters; line ends become spaces.
+/// One line in which every character that can't be seen is shown, and none steers.
 pub fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    terminal(text)
 }
 
 /// A value of a JSON object as a cell.

@@ -7,7 +7,7 @@ use bus::Bus;
 use casework::{Casework, Clock, Driver, Stage, Toolbox};
 use integrations::run::{ControlApi, Runner, SignedWebhook};
 use integrations::{Secret, Webhook};
-use model::Keyring;
+use model::{Keyring, Redactor};
 use sentinel::Sentinel;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -46,8 +46,20 @@ impl Parts {
         configuration: &Configuration,
         clock: Clock,
     ) -> Result<Self> {
+        let redactor = configuration.redaction.redactor()?;
+        Self::redacting(store, configuration, clock, redactor).await
+    }
+
+    /// With another redactor than the configuration's.
+    pub async fn redacting(
+        store: impl Into<Backend>,
+        configuration: &Configuration,
+        clock: Clock,
+        redactor: Redactor,
+    ) -> Result<Self> {
         let store = store.into();
-        let casework = casework(&store, configuration, clock)?;
+        let casework = plain_casework(&store, configuration, clock)?;
+        casework.redact_with(redactor);
         let knowledge = store.knowledge();
         for book in resolver::library::embedded()? {
             knowledge.put_runbook(&book).await?;
@@ -76,6 +88,16 @@ impl Parts {
 
 /// The casework over a store, for whoever needs no more.
 pub fn casework(store: &Backend, configuration: &Configuration, clock: Clock) -> Result<Casework> {
+    let casework = plain_casework(store, configuration, clock)?;
+    casework.redact_with(configuration.redaction.redactor()?);
+    Ok(casework)
+}
+
+fn plain_casework(
+    store: &Backend,
+    configuration: &Configuration,
+    clock: Clock,
+) -> Result<Casework> {
     let toolbox = Toolbox::embedded().map_err(anyhow::Error::msg)?;
     Ok(Casework::new(
         store.journal(),

@@ -1,3 +1,4 @@
 //! What other systems tell by webhooks.
 
+pub mod alerts;
 pub mod deployments;

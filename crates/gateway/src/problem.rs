@@ -94,6 +94,7 @@ impl From<casework::Error> for Problem {
             Error::Illegal(_) => StatusCode::CONFLICT,
             Error::NoIncident(_) | Error::NoTool(_) => StatusCode::NOT_FOUND,
             Error::Parameter(_) => StatusCode::BAD_REQUEST,
+            Error::Secret(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Error::Store(_) => return store(error),
             Error::Damaged(_) | Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -58,6 +58,16 @@ pub enum Dialect {
     ElasticsearchOrPage,
 }
 
+/// Where another system posts its alerts.
+fn alert_hook(source: &str, summary: &'static str, handler: MethodRouter<Gateway>) -> Route {
+    let path = format!("/webhook/integrations/{source}");
+    let access = Access::Scope(Scope::IncidentsWrite);
+    Route {
+        max_body: integrations::alerts::MAX_BODY,
+        ..api("POST", &path, access, summary, ("", "AlertsTaken"), handler)
+    }
+}
+
 /// A route of the API.
 fn api(
     method: &'static str,
@@ -180,6 +190,9 @@ pub fn table() -> Vec<Route> {
         api("POST", "/tokens/{id}/revoke", manage, "Revoke a token", ("", ""), post(tokens::revoke)),
         api("POST", "/login-links", Access::Known, "A link that logs a browser in once", ("", "LoginLink"), post(tokens::login_link)),
         Route { max_body: hooks::deployments::MAX_BODY, ..api("POST", "/webhook/integrations/deployments", Access::Signed(Scope::TelemetryWrite), "A deployment: in our own form, GitHub's, GitLab's or Argo CD's", ("", ""), post(hooks::deployments::post)) },
+        alert_hook("alertmanager", "Alerts of Alertmanager, as findings", post(hooks::alerts::alertmanager)),
+        alert_hook("grafana", "Alerts of Grafana, as findings", post(hooks::alerts::grafana)),
+        alert_hook("kibana", "Alerts of Kibana's rules, as findings", post(hooks::alerts::kibana)),
         api("GET", "/oidc/settings", Access::Public, "Whether an identity provider lets people in", ("", "LoginSettings"), get(login::settings)),
         api("GET", "/oidc/login", Access::Public, "To the identity provider", ("", ""), get(login::begin)),
         api("GET", "/oidc/callback", Access::Public, "Back from the identity provider", ("", ""), get(login::callback)),

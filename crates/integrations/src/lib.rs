@@ -4,11 +4,14 @@
 //! Only this crate knows other systems' words and wires. Every call has a time limit, a size
 //! limit and an error that says whether the other side may have acted.
 //!
-//! Read first: [`run`] (what a runner promises), then [`webhook`].
+//! Read first: [`run`] (what a runner promises), then [`webhook`], then [`outbound`] (the one
+//! client that both call through).
 
+pub mod alerts;
 pub mod anchors;
 pub mod deployments;
 pub mod error;
+pub mod outbound;
 pub mod run;
 pub mod secret;
 pub mod signature;
@@ -16,6 +19,7 @@ pub mod webhook;
 
 pub use anchors::{AnchorPlace, Custody};
 pub use error::Error;
+pub use outbound::{Outbound, OutboundSettings};
 pub use run::{Known, Order, Receipt, Runner};
 pub use secret::Secret;
 pub use webhook::{Notice, Webhook};

@@ -11,9 +11,11 @@ use serde_json::Value;
 use crate::error::Error;
 
 mod control_api;
+mod kubernetes;
 mod signed_webhook;
 
 pub use control_api::ControlApi;
+pub use kubernetes::{DryRun, Kubernetes, KubernetesSettings};
 pub use signed_webhook::SignedWebhook;
 
 /// One order. `key` is `incident:proposal`.

@@ -6,7 +6,8 @@ use model::{IncidentId, Topic};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::{Error, from_request};
+use crate::error::Error;
+use crate::outbound::{Call, Outbound, is_not_now};
 use crate::secret::Secret;
 use crate::signature::{KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 
@@ -29,29 +30,35 @@ pub struct Webhook {
     name: String,
     url: String,
     secret: Secret,
-    client: reqwest::Client,
+    outbound: Outbound,
 }
 
 impl Webhook {
-    /// `name` is the channel's name in records and metrics.
+    /// `name` is the channel's name in records and metrics. `url` is one that the server's own
+    /// configuration names, which lists its host.
     pub fn new(name: &str, url: &str, secret: Secret) -> Result<Self, Error> {
-        let parsed = url::Url::parse(url)
-            .map_err(|error| Error::Configuration(format!("webhook {name}: {url:?}: {error}")))?;
-        if !matches!(parsed.scheme(), "http" | "https") {
-            return Err(Error::Configuration(format!(
-                "webhook {name}: {url:?}: expected http or https"
-            )));
-        }
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
+        let outbound = Outbound::default()
+            .listed_url(url)
+            .map_err(|error| Error::Configuration(format!("webhook {name}: {error}")))?;
+        Self::through(name, url, secret, outbound)
+    }
+
+    /// Through a client that others share. It must allow `url`: see [`Outbound::listed_url`] for
+    /// what the server's own configuration names.
+    pub fn through(
+        name: &str,
+        url: &str,
+        secret: Secret,
+        outbound: Outbound,
+    ) -> Result<Self, Error> {
+        outbound
+            .check(url)
             .map_err(|error| Error::Configuration(format!("webhook {name}: {error}")))?;
         Ok(Self {
             name: name.to_owned(),
             url: url.to_owned(),
             secret,
-            client,
+            outbound,
         })
     }
 
@@ -75,22 +82,26 @@ impl Webhook {
         let seconds = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs() as i64);
-        let response = self
-            .client
-            .post(&self.url)
+        let what = format!("webhook {}", self.name);
+        let signature = sign(&self.secret, seconds, &body);
+        let call = Call::post(&what, &self.url, body)
             .header("content-type", "application/json")
             .header(KEY_HEADER, &notice.key)
             .header(TIMESTAMP_HEADER, seconds.to_string())
-            .header(SIGNATURE_HEADER, sign(&self.secret, seconds, &body))
-            .body(body)
-            .send()
-            .await
-            .map_err(|error| from_request(&format!("webhook {}", self.name), &error))?;
-        let status = response.status();
+            .header(SIGNATURE_HEADER, signature)
+            .within(TIMEOUT)
+            .unread();
+        let answer = self.outbound.call(&call).await?;
+        let status = answer.status;
         if status.is_success() || status.as_u16() == 409 {
             return Ok(());
         }
-        let text = format!("webhook {}: status {status}", self.name);
+        let text = format!("{what}: status {status}");
+        if is_not_now(status)
+            && let Some(later) = answer.later(&text)
+        {
+            return Err(later);
+        }
         Err(match status.as_u16() {
             400..=428 | 430..=499 => Error::Refused(text),
             _ => Error::CannotTell(text),

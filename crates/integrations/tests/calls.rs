@@ -163,6 +163,7 @@ async fn an_orders_answer_says_whether_the_other_side_acted() {
 fn class(error: &Error) -> &'static str {
     match error {
         Error::NotDone(_) => "not done",
+        Error::Later { .. } => "later",
         Error::CannotTell(_) => "cannot tell",
         Error::Refused(_) => "refused",
         Error::Configuration(_) => "configuration",

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use crate::parameters::{Filled, MAX_REPLICAS, fill};
 
+mod workload;
+
 /// The action with its undo, or what is wrong with it and what would be right.
 pub fn asked(action: &Action, state: &Value) -> Result<Filled, String> {
     let (kind, target) = (action.kind, &action.target);
@@ -19,15 +21,13 @@ pub fn asked(action: &Action, state: &Value) -> Result<Filled, String> {
             format!(
                 "{} on {target}: the target's state doesn't say what to do: name the parameters ({})",
                 kind.name(),
-                names(kind).join(", ")
+                names(kind, state).join(", ")
             )
         });
     }
-    if let Some(unknown) = given
-        .keys()
-        .find(|key| !names(kind).contains(&key.as_str()))
-    {
-        let known = match names(kind) {
+    let known = names(kind, state);
+    if let Some(unknown) = given.keys().find(|key| !known.contains(&key.as_str())) {
+        let known = match known {
             [] => "no parameter".to_owned(),
             names => names.join(", "),
         };
@@ -45,10 +45,11 @@ pub fn asked(action: &Action, state: &Value) -> Result<Filled, String> {
     })
 }
 
-/// The parameters that a kind of action takes.
-fn names(kind: ActionKind) -> &'static [&'static str] {
+/// The parameters that a kind of action takes on a target.
+fn names(kind: ActionKind, state: &Value) -> &'static [&'static str] {
     use ActionKind::*;
     match kind {
+        _ if !workload::names(kind, state).is_empty() => workload::names(kind, state),
         Rollback => &["to_version"],
         Scale => &["replicas"],
         ConfigChange => &["to_revision"],
@@ -79,6 +80,9 @@ fn undo(kind: ActionKind, given: &IndexMap<String, Value>, state: &Value) -> Res
             None => Ok(None),
         }
     };
+    if let Some(back) = workload::undo(kind, given, state) {
+        return Ok(back?.map(|back| (kind, back)));
+    }
     match kind {
         Rollback => differs("to_version", "version"),
         ConfigChange => differs("to_revision", "config_revision"),

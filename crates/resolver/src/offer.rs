@@ -142,6 +142,10 @@ fn targets(hypothesis: &Hypothesis, report: &Report, services: &[Service]) -> Ve
     callers
 }
 
+/// What people write of a change. It says what they meant to do, not what fails, and whoever may
+/// push a commit writes it: no runbook is chosen by it.
+const SAID_OF_CHANGES: [&str; 4] = ["description", "author", "diff", "commit.message"];
+
 /// What runbooks are searched by: the causes in words, and the words of the evidence for them.
 pub fn search_text(report: &Report) -> String {
     let mut text = String::new();
@@ -155,8 +159,29 @@ pub fn search_text(report: &Report) -> String {
             }
         }
     }
+    for said in said_of_changes(report) {
+        text = text.replace(said, " ");
+    }
     text.truncate(text.floor_char_boundary(MAX_SEARCH_TEXT));
     text
+}
+
+/// Longest first, for one may be within another.
+fn said_of_changes(report: &Report) -> Vec<&str> {
+    let mut found = Vec::new();
+    for evidence in &report.evidence {
+        for (place, column) in evidence.columns.iter().enumerate() {
+            if SAID_OF_CHANGES.contains(&column.as_str()) {
+                let cells = evidence
+                    .rows
+                    .iter()
+                    .filter_map(|row| row.get(place)?.as_str());
+                found.extend(cells.filter(|said| !said.trim().is_empty()));
+            }
+        }
+    }
+    found.sort_by_key(|said: &&str| std::cmp::Reverse(said.len()));
+    found
 }
 
 /// Bytes of the text that runbooks are searched by.

@@ -4,6 +4,7 @@
 //! flag to switch off where none is on.
 
 use indexmap::IndexMap;
+use model::redaction::is_marked;
 use model::{Action, ActionKind};
 use serde_json::{Value, json};
 
@@ -18,6 +19,16 @@ const RATE_LIMIT_SHARE: f64 = 0.6;
 pub struct Filled {
     pub action: Action,
     pub undo: Option<Action>,
+}
+
+impl Filled {
+    /// Without an undo that would set what was taken out for being a secret.
+    pub fn with_what_is_known(mut self) -> Self {
+        self.undo = self
+            .undo
+            .filter(|undo| !undo.parameters.values().any(is_marked));
+        self
+    }
 }
 
 /// `hint` is text that may name the flag or setting meant (a change's description).

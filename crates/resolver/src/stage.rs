@@ -60,7 +60,8 @@ impl Resolver {
             Ok(near) => rankings.push(near),
             Err(error) => tracing::warn!(%error, "the search for runbooks by meaning failed"),
         }
-        let mut books: BTreeMap<String, Runbook> = knowledge
+        let mut books: BTreeMap<String, Runbook> = self
+            .casework
             .runbooks()
             .await?
             .into_iter()
@@ -118,7 +119,7 @@ impl Resolver {
         match runner.observe(target).await {
             Ok(state) => {
                 let now = self.casework.clock().now();
-                Some(TargetState::new(target.to_owned(), state, now))
+                Some(self.casework.target_state(target, state, now))
             }
             Err(error) => {
                 tracing::info!(target, %error, "not a target");
@@ -139,6 +140,7 @@ impl Resolver {
         let Some(filled) = fill(candidate.kind, &candidate.target, &observed.state, &hint) else {
             return Ok(false);
         };
+        let filled = filled.with_what_is_known();
         let terms = self.casework.terms(&filled.action).await?;
         let hypothesis = &candidate.hypothesis;
         let proposal = Proposal {

@@ -237,7 +237,13 @@ impl Casework {
         };
         let began = Instant::now();
         let answer = self.telemetry().query(&request).await?;
-        let rows = esql::answer::rows(&answer);
+        let mut rows = esql::answer::rows(&answer);
+        // Before anything is cut, and before any agent sees it; asking again does the same.
+        for row in &mut rows {
+            for (column, value) in answer.columns.iter().zip(row) {
+                self.redactor().redact_field(&column.name, value);
+            }
+        }
         Ok(Asked {
             tool: tool.to_owned(),
             query,

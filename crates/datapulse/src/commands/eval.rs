@@ -24,10 +24,12 @@ use progress::Progress;
 use replay::{Options, Played};
 
 mod answer;
+mod bench;
 mod cases;
 mod demo;
 mod feed;
 mod feedback;
+mod injection;
 mod logs;
 mod plain_csv;
 mod progress;
@@ -76,6 +78,9 @@ pub async fn run(here: &Here, command: Eval) -> Result<u8> {
             robustness::run(here, &asked).await
         }
         Eval::Demo { seeds, fault } => demo::run(here, &seeds, &fault).await,
+        Eval::Injection { plants, without } => {
+            injection::run(here, plants.as_deref(), without).await
+        }
         Eval::Feedback => feedback::run(here).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use model::Runbook;
+use model::render::terminal_block;
 
 use crate::arguments::{Output, Runbook as Command};
 use crate::context::Context as Here;
@@ -28,7 +29,8 @@ pub async fn run(here: &Here, command: Command) -> Result<u8> {
             if here.output == Output::Json {
                 print::json(&serde_json::to_value(book)?)?;
             } else {
-                println!("# {}\n\n{}\n\n{}", book.title, book.summary, book.content);
+                let shown = format!("# {}\n\n{}\n\n{}", book.title, book.summary, book.content);
+                println!("{}", terminal_block(&shown));
                 let rows = book
                     .actions
                     .iter()

@@ -14,7 +14,7 @@ impl Executor {
     async fn observe(&self, target: &str) -> Result<TargetState, CallError> {
         let state = self.runner.observe(target).await?;
         let now = self.casework.clock().now();
-        Ok(TargetState::new(target.to_owned(), state, now))
+        Ok(self.casework.target_state(target, state, now))
     }
 
     /// Whether somebody stopped all executions.
@@ -132,7 +132,11 @@ impl Executor {
                         says,
                     };
                 }
-                Err(CallError::NotDone(trouble) | CallError::CannotTell(trouble)) => trouble,
+                Err(
+                    CallError::NotDone(trouble)
+                    | CallError::CannotTell(trouble)
+                    | CallError::Later { says: trouble, .. },
+                ) => trouble,
             };
             counted(self.runner.name());
             match self.runner.known(&order.key).await {

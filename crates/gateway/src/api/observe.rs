@@ -268,7 +268,7 @@ pub struct RunbookList {
 }
 
 pub async fn runbooks(State(gateway): State<Gateway>) -> Result<Json<RunbookList>, Problem> {
-    let items = gateway.casework.knowledge().runbooks().await?;
+    let items = gateway.casework.runbooks().await?;
     Ok(Json(RunbookList { items }))
 }
 

@@ -9,7 +9,6 @@ mod listing;
 mod sigv4;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -18,18 +17,18 @@ use base64::engine::general_purpose::STANDARD;
 use futures::{StreamExt as _, TryStreamExt as _};
 use md5::Md5;
 use model::Timestamp;
-use reqwest::{Method, RequestBuilder};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 use self::listing::{Next, Object, refusal};
 use self::sigv4::{Scope, Unsigned, authorization, encode, query};
-use super::call::{Answer, Caller, unsuccessful};
+use super::call::{Answer, Caller, listing, unsuccessful};
 use super::{
     AnchorPlace, Custody, MAX_LINE, MAX_PAGE_BYTES, MAX_PAGE_LINES, address, check_line,
     other_bytes,
 };
 use crate::error::Error;
+use crate::outbound::{Call, Outbound};
 use crate::secret::Secret;
 
 /// Bytes of one listing: 1,000 keys of at most 1,024 bytes each, with what stands around them.
@@ -109,6 +108,12 @@ pub struct Bucket {
     heeds: OnceCell<bool>,
 }
 
+#[derive(Clone, Copy)]
+enum Method {
+    Get,
+    Put,
+}
+
 /// A request but for its signature.
 struct Request<'a> {
     method: Method,
@@ -131,22 +136,23 @@ impl Bucket {
     /// # Errors
     /// [`Error::Configuration`]: what can't be an address, a bucket, a prefix or a lock.
     pub fn new(settings: BucketSettings) -> Result<Self, Error> {
-        let name = &settings.name;
-        let endpoint = address(name, &settings.endpoint)?;
-        check(&settings, &endpoint)?;
-        let port = endpoint
-            .port()
-            .map_or(String::new(), |port| format!(":{port}"));
-        let plain = endpoint.host_str().unwrap_or_default();
-        let bucket = &settings.bucket;
-        let (host, root) = match settings.addressing {
-            Addressing::VirtualHost => (format!("{bucket}.{plain}{port}"), "/".to_owned()),
-            Addressing::Path => (format!("{plain}{port}"), format!("/{bucket}/")),
-        };
+        let (host, _) = place(&settings)?;
+        let outbound = listing(&settings.name, &[&host])?;
+        Self::through(settings, outbound)
+    }
+
+    /// Through a client that others share. It must allow the host: the endpoint's, or with
+    /// [`Addressing::VirtualHost`] the bucket's below it.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`], and a host that the client doesn't allow.
+    pub fn through(settings: BucketSettings, outbound: Outbound) -> Result<Self, Error> {
+        let (base, root) = place(&settings)?;
+        let host = base.split_once("://").map_or("", |(_, host)| host);
         Ok(Self {
-            caller: Caller::new(name)?,
-            base: format!("{}://{host}", endpoint.scheme()),
-            host,
+            caller: Caller::new(&settings.name, &[&base], outbound)?,
+            host: host.to_owned(),
+            base,
             root,
             heeds: OnceCell::new(),
             settings,
@@ -157,17 +163,6 @@ impl Bucket {
     pub fn within(mut self, timeout: Duration) -> Self {
         self.caller.set_timeout(timeout);
         self
-    }
-
-    /// Calls this address instead of looking the endpoint's name up: for servers whose names stand
-    /// in no directory.
-    ///
-    /// # Errors
-    /// [`Error::Configuration`]: no client can be made.
-    pub fn at(mut self, to: SocketAddr) -> Result<Self, Error> {
-        let host = self.host.split(':').next().unwrap_or_default();
-        self.caller = self.caller.resolving(host, to)?;
-        Ok(self)
     }
 
     fn key(&self, seq: u64) -> String {
@@ -183,12 +178,10 @@ impl Bucket {
     }
 
     async fn send(&self, max: usize, request: &Request<'_>) -> Result<Answer, Error> {
-        self.caller
-            .call(max, |client| self.sign(client, request))
-            .await
+        self.caller.call(max, || self.sign(request)).await
     }
 
-    fn sign(&self, client: &reqwest::Client, request: &Request<'_>) -> RequestBuilder {
+    fn sign(&self, request: &Request<'_>) -> Call {
         let (at, body) = (now(), hex::encode(Sha256::digest(request.body)));
         let date = sigv4::date(at);
         let path = encode(&format!("{}{}", self.root, request.key), true);
@@ -203,7 +196,10 @@ impl Bucket {
         }
         headers.extend(request.headers);
         let unsigned = Unsigned {
-            method: request.method.as_str(),
+            method: match request.method {
+                Method::Get => "GET",
+                Method::Put => "PUT",
+            },
             path: &path,
             query: request.query,
             headers: &headers,
@@ -219,14 +215,14 @@ impl Bucket {
         if !request.query.is_empty() {
             url = format!("{url}?{}", query(request.query));
         }
-        let mut built = client
-            .request(request.method.clone(), url)
+        let call = match request.method {
+            Method::Get => Call::get(self.name(), &url),
+            Method::Put => Call::put(self.name(), &url, request.body.to_vec()),
+        };
+        headers
+            .into_iter()
+            .fold(call, |call, (name, value)| call.header(name, value))
             .header("authorization", value)
-            .body(request.body.to_vec());
-        for (name, value) in headers {
-            built = built.header(name, value);
-        }
-        built
     }
 
     fn unsuccessful(&self, what: &str, answer: &Answer) -> Error {
@@ -251,7 +247,7 @@ impl Bucket {
             headers.push(("x-amz-object-lock-retain-until-date", until));
         }
         let request = Request {
-            method: Method::PUT,
+            method: Method::Put,
             key,
             query: &[],
             headers: &headers,
@@ -300,7 +296,7 @@ impl Bucket {
     async fn get(&self, seq: u64, version: Option<&str>) -> Result<Option<Vec<u8>>, Error> {
         let version = version.map(|version| [("versionId", version)]);
         let request = Request {
-            method: Method::GET,
+            method: Method::Get,
             key: &self.key(seq),
             query: version.as_ref().map_or(&[], |query| query),
             headers: &[],
@@ -345,7 +341,7 @@ impl Bucket {
             }
             query.extend([("prefix", prefix), ("max-keys", "1000")]);
             let request = Request {
-                method: Method::GET,
+                method: Method::Get,
                 key: "",
                 query: &query,
                 headers: &[],
@@ -459,6 +455,21 @@ impl AnchorPlace for Bucket {
             .try_collect()
             .await
     }
+}
+
+/// Scheme and host with port as they are called, and what stands before a key in a path.
+fn place(settings: &BucketSettings) -> Result<(String, String), Error> {
+    let endpoint = address(&settings.name, &settings.endpoint)?;
+    check(settings, &endpoint)?;
+    let port = endpoint
+        .port()
+        .map_or(String::new(), |port| format!(":{port}"));
+    let (scheme, plain) = (endpoint.scheme(), endpoint.host_str().unwrap_or_default());
+    let bucket = &settings.bucket;
+    Ok(match settings.addressing {
+        Addressing::VirtualHost => (format!("{scheme}://{bucket}.{plain}{port}"), "/".to_owned()),
+        Addressing::Path => (format!("{scheme}://{plain}{port}"), format!("/{bucket}/")),
+    })
 }
 
 fn now() -> Timestamp {

@@ -1,16 +1,13 @@
-//! One call with limits: of time, of size, and of tries where the other side asks for patience.
+//! One call through the one client ([`crate::outbound`]), with another try where the other side asks
+//! for patience.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
+use crate::error::Error;
+use crate::outbound::{Call, Outbound, is_not_now};
 
-use crate::error::{Error, from_request};
-
-/// One try, from the connection to the last byte of the answer.
+/// One try, from the resolver to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Tries of a call that is answered with 429 or 503.
 const MAX_TRIES: u32 = 3;
 /// What is waited before the next of them: as the other side asks, but no longer than this. One
@@ -30,35 +27,30 @@ pub(super) struct Answer {
 #[derive(Clone)]
 pub(super) struct Caller {
     name: String,
-    client: Client,
+    outbound: Outbound,
     timeout: Duration,
 }
 
-impl Caller {
-    pub fn new(name: &str) -> Result<Self, Error> {
-        Self::of(name, Client::builder())
-    }
-
-    /// The same, but for calling this address where it would look a host's name up.
-    pub fn resolving(&self, host: &str, to: SocketAddr) -> Result<Self, Error> {
-        let other = Self::of(&self.name, Client::builder().resolve(host, to))?;
-        Ok(Self {
-            timeout: self.timeout,
-            ..other
+/// A client for these addresses, which the server's own configuration names.
+pub(super) fn listing(name: &str, urls: &[&str]) -> Result<Outbound, Error> {
+    urls.iter()
+        .try_fold(Outbound::default(), |outbound, url| {
+            outbound.listed_url(url)
         })
-    }
+        .map_err(|error| Error::Configuration(format!("{name}: {error}")))
+}
 
-    fn of(name: &str, builder: ClientBuilder) -> Result<Self, Error> {
-        let client = builder
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            // A signed request is for one address, and a packed body hides its length.
-            .no_gzip()
-            .build()
-            .map_err(|error| Error::Configuration(format!("{name}: {error}")))?;
+impl Caller {
+    /// Through a client that has to allow these addresses.
+    pub fn new(name: &str, urls: &[&str], outbound: Outbound) -> Result<Self, Error> {
+        for url in urls {
+            outbound
+                .check(url)
+                .map_err(|error| Error::Configuration(format!("{name}: {error}")))?;
+        }
         Ok(Self {
             name: name.to_owned(),
-            client,
+            outbound,
             timeout: TIMEOUT,
         })
     }
@@ -75,12 +67,12 @@ impl Caller {
     /// time.
     ///
     /// # Errors
-    /// [`Error::NotDone`]: no connection, or 429 or 503 to the end. [`Error::CannotTell`]: no whole
-    /// answer in time. [`Error::Refused`]: an answer that is too long.
+    /// [`Error::NotDone`]: no connection, or 429 or 503 to the end. [`Error::Later`]: the same, and
+    /// when to come back. [`Error::CannotTell`]: no whole answer in time, or one that is too long.
     pub async fn call(
         &self,
         max: usize,
-        request: impl Fn(&Client) -> RequestBuilder + Send + Sync,
+        request: impl Fn() -> Call + Send + Sync,
     ) -> Result<Answer, Error> {
         let called = self.tries(max, request).await;
         if called.is_err() {
@@ -93,68 +85,27 @@ impl Caller {
     async fn tries(
         &self,
         max: usize,
-        request: impl Fn(&Client) -> RequestBuilder + Send + Sync,
+        request: impl Fn() -> Call + Send + Sync,
     ) -> Result<Answer, Error> {
         let mut tried = 1;
         loop {
-            let response = request(&self.client)
-                .timeout(self.timeout)
-                .send()
-                .await
-                .map_err(|error| from_request(&self.name, &error))?;
-            let status = response.status().as_u16();
-            if !matches!(status, 429 | 503) {
-                let body = self.body(response, max).await?;
-                return Ok(Answer { status, body });
-            }
-            let asked = retry_after(response.headers());
-            let pause = asked.unwrap_or(PAUSE);
-            if tried == MAX_TRIES || pause > MAX_PAUSE {
-                let asks = asked.map_or(String::new(), |pause| {
-                    format!(", and asks for {} s of patience", pause.as_secs())
+            let call = request().within(self.timeout).large(max);
+            let answer = self.outbound.call(&call).await?;
+            if !is_not_now(answer.status) {
+                return Ok(Answer {
+                    status: answer.status.as_u16(),
+                    body: answer.body,
                 });
-                return Err(Error::NotDone(format!(
-                    "{}: status {status}{asks}",
-                    self.name
-                )));
+            }
+            let pause = answer.come_back.unwrap_or(PAUSE);
+            if tried == MAX_TRIES || pause > MAX_PAUSE {
+                let text = format!("{}: status {}", self.name, answer.status);
+                return Err(answer.later(&text).unwrap_or(Error::NotDone(text)));
             }
             tried += 1;
             tokio::time::sleep(pause).await;
         }
     }
-
-    /// Piece by piece, so that no more than the limit is ever held.
-    async fn body(&self, mut response: Response, max: usize) -> Result<Vec<u8>, Error> {
-        let long = || Error::Refused(format!("{}: an answer of over {max} bytes", self.name));
-        let announced = response.content_length();
-        if announced.is_some_and(|length| length > max as u64) {
-            return Err(long());
-        }
-        let mut body = Vec::with_capacity(announced.unwrap_or(0) as usize);
-        loop {
-            let piece = response.chunk().await.map_err(|error| {
-                let what = if error.is_timeout() {
-                    "no whole answer in time"
-                } else {
-                    "the answer is cut"
-                };
-                Error::CannotTell(format!("{}: {what}, after {} bytes", self.name, body.len()))
-            })?;
-            let Some(piece) = piece else {
-                return Ok(body);
-            };
-            if body.len() + piece.len() > max {
-                return Err(long());
-            }
-            body.extend_from_slice(&piece);
-        }
-    }
-}
-
-/// `Retry-After` in seconds (RFC 9110, 10.2.3); its other form, a date, counts as none.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// What a status says that isn't a success: `what` is what it was about, `says` the other side's

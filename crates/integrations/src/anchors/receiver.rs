@@ -11,15 +11,15 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use reqwest::RequestBuilder;
 use url::Url;
 
-use super::call::{Caller, unsuccessful};
+use super::call::{Caller, listing, unsuccessful};
 use super::{
     AnchorPlace, Custody, MAX_LINE, MAX_PAGE_BYTES, MAX_PAGE_LINES, address, check_line,
     other_bytes,
 };
 use crate::error::Error;
+use crate::outbound::{Call, Outbound};
 use crate::secret::Secret;
 use crate::signature::{KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 
@@ -48,7 +48,18 @@ impl Receiver {
     /// # Errors
     /// [`Error::Configuration`]: an address that can't be called, or has a query of its own.
     pub fn new(settings: ReceiverSettings) -> Result<Self, Error> {
+        let urls = [settings.write_url.as_str(), &settings.read_url];
+        let outbound = listing(&settings.name, &urls)?;
+        Self::through(settings, outbound)
+    }
+
+    /// Through a client that others share. It must allow both addresses.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`], and an address that the client doesn't allow.
+    pub fn through(settings: ReceiverSettings, outbound: Outbound) -> Result<Self, Error> {
         let name = settings.name;
+        let write = address(&name, &settings.write_url)?;
         let read = address(&name, &settings.read_url)?;
         if read.query().is_some() {
             return Err(Error::Configuration(format!(
@@ -56,8 +67,8 @@ impl Receiver {
             )));
         }
         Ok(Self {
-            caller: Caller::new(&name)?,
-            write: address(&name, &settings.write_url)?,
+            caller: Caller::new(&name, &[write.as_str(), read.as_str()], outbound)?,
+            write,
             read,
             secret: settings.secret,
         })
@@ -69,12 +80,11 @@ impl Receiver {
         self
     }
 
-    fn signed(&self, request: RequestBuilder, over: &[u8]) -> RequestBuilder {
+    fn signed(&self, call: Call, over: &[u8]) -> Call {
         let seconds = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs() as i64);
-        request
-            .header(TIMESTAMP_HEADER, seconds.to_string())
+        call.header(TIMESTAMP_HEADER, seconds.to_string())
             .header(SIGNATURE_HEADER, sign(&self.secret, seconds, over))
     }
 }
@@ -93,11 +103,11 @@ impl AnchorPlace for Receiver {
         check_line(self.name(), seq, line)?;
         let answer = self
             .caller
-            .call(MAX_ANSWER, |client| {
-                self.signed(client.post(self.write.clone()), line)
+            .call(MAX_ANSWER, || {
+                let post = Call::post(self.name(), self.write.as_str(), line.to_vec());
+                self.signed(post, line)
                     .header("content-type", "application/json")
                     .header(KEY_HEADER, format!("anchor-{seq}"))
-                    .body(line.to_vec())
             })
             .await?;
         match answer.status {
@@ -118,8 +128,8 @@ impl AnchorPlace for Receiver {
         // The longest line and its end fit, whatever came before them.
         let answer = self
             .caller
-            .call(MAX_PAGE_BYTES + MAX_LINE, |client| {
-                self.signed(client.get(url.clone()), query.as_bytes())
+            .call(MAX_PAGE_BYTES + MAX_LINE, || {
+                self.signed(Call::get(self.name(), url.as_str()), query.as_bytes())
             })
             .await?;
         match answer.status {

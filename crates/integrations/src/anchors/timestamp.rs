@@ -23,8 +23,9 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_tsp::{MessageImprint, TimeStampReq, TimeStampResp, TspVersion};
 
 use super::address;
-use super::call::{Caller, unsuccessful};
+use super::call::{Caller, listing, unsuccessful};
 use crate::error::Error;
+use crate::outbound::{Call, Outbound};
 
 /// Bytes of a token and of the answer around it: a signature and a chain of certificates.
 const MAX_TOKEN: usize = 64 << 10;
@@ -113,10 +114,25 @@ impl TimeStamp {
     /// # Errors
     /// [`Error::Configuration`]: an address or a policy that can't be.
     pub fn new(name: &str, url: &str, policy: Option<&str>, roots: Roots) -> Result<Self, Error> {
+        Self::through(name, url, policy, roots, listing(name, &[url])?)
+    }
+
+    /// Through a client that others share. It must allow the address.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`], and an address that the client doesn't allow.
+    pub fn through(
+        name: &str,
+        url: &str,
+        policy: Option<&str>,
+        roots: Roots,
+        outbound: Outbound,
+    ) -> Result<Self, Error> {
+        let url = address(name, url)?;
         let policy = policy.map(ObjectIdentifier::new).transpose();
         Ok(Self {
-            caller: Caller::new(name)?,
-            url: address(name, url)?,
+            caller: Caller::new(name, &[url.as_str()], outbound)?,
+            url,
             roots,
             policy: policy
                 .map_err(|error| Error::Configuration(format!("{name}: policy: {error}")))?,
@@ -143,11 +159,9 @@ impl TimeStamp {
             .map_err(|error| refused(format!("the question: {error}")))?;
         let answer = self
             .caller
-            .call(MAX_TOKEN, |client| {
-                client
-                    .post(self.url.clone())
+            .call(MAX_TOKEN, || {
+                Call::post(self.caller.name(), self.url.as_str(), question.clone())
                     .header("content-type", "application/timestamp-query")
-                    .body(question.clone())
             })
             .await?;
         if answer.status != 200 {

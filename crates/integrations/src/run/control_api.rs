@@ -8,93 +8,90 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::{Fate, Known, Order, Receipt, Runner, path_segment};
-use crate::error::{Error, from_request};
+use crate::error::Error;
+use crate::outbound::{Answer, Call, Outbound, is_not_now};
 use crate::secret::Secret;
 
 /// One request's time limit, in wall time.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of an answer that are read.
-const MAX_ANSWER: usize = 1 << 20;
 
 /// Talks to one control API.
 #[derive(Debug, Clone)]
 pub struct ControlApi {
     base: String,
     token: Secret,
-    client: reqwest::Client,
+    outbound: Outbound,
 }
 
 impl ControlApi {
-    /// `base` is an URL such as `http://127.0.0.1:8090`.
+    /// `base` is an URL such as `http://127.0.0.1:8090` that the server's own configuration names,
+    /// which lists its host.
     pub fn new(base: &str, token: Secret) -> Result<Self, Error> {
-        let parsed = url::Url::parse(base)
-            .map_err(|error| Error::Configuration(format!("runner url {base:?}: {error}")))?;
-        if !matches!(parsed.scheme(), "http" | "https") {
-            return Err(Error::Configuration(format!(
-                "runner url {base:?}: expected http or https"
-            )));
-        }
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| Error::Configuration(format!("runner: {error}")))?;
+        let outbound = Outbound::default()
+            .listed_url(base)
+            .map_err(|error| Error::Configuration(format!("runner url: {error}")))?;
+        Self::through(base, token, outbound)
+    }
+
+    /// Through a client that others share. It must allow `base`: see [`Outbound::listed_url`] for
+    /// what the server's own configuration names.
+    pub fn through(base: &str, token: Secret, outbound: Outbound) -> Result<Self, Error> {
+        outbound
+            .check(base)
+            .map_err(|error| Error::Configuration(format!("runner url: {error}")))?;
         Ok(Self {
             base: base.trim_end_matches('/').to_owned(),
             token,
-            client,
+            outbound,
         })
     }
 
-    async fn get(&self, path: &str) -> Result<(StatusCode, Value), Error> {
-        let what = format!("GET {path}");
-        let request = self
-            .client
-            .get(format!("{}{path}", self.base))
-            .bearer_auth(self.token.reveal());
-        read(&what, request).await
+    async fn get(&self, path: &str) -> Result<Told, Error> {
+        let call = Call::get(&format!("GET {path}"), &format!("{}{path}", self.base))
+            .bearer(&self.token)
+            .within(TIMEOUT);
+        tell(&self.outbound, &call).await
     }
 }
 
-pub(super) async fn read(
-    what: &str,
-    request: reqwest::RequestBuilder,
-) -> Result<(StatusCode, Value), Error> {
-    let mut response = request
-        .send()
-        .await
-        .map_err(|error| from_request(what, &error))?;
-    let status = response.status();
-    let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| from_request(what, &error))?
-    {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ANSWER {
-            return Err(Error::CannotTell(format!(
-                "{what}: the answer is over {MAX_ANSWER} bytes"
-            )));
-        }
-    }
-    let value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    Ok((status, value))
+/// A runner's answer; `value` is null where its body isn't JSON.
+pub(super) struct Told {
+    pub status: StatusCode,
+    pub value: Value,
+    answer: Answer,
 }
 
-/// The `detail` of a problem document, else the status.
-pub(super) fn detail(status: StatusCode, value: &Value) -> String {
-    value
-        .get("detail")
-        .or_else(|| value.get("title"))
-        .and_then(Value::as_str)
-        .map_or_else(|| format!("status {status}"), str::to_owned)
+/// Makes a call and reads its answer.
+pub(super) async fn tell(outbound: &Outbound, call: &Call) -> Result<Told, Error> {
+    let answer = outbound.call(call).await?;
+    Ok(Told {
+        status: answer.status,
+        value: serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
+        answer,
+    })
+}
+
+impl Told {
+    /// The `detail` of a problem document, else the status.
+    fn detail(&self) -> String {
+        self.value
+            .get("detail")
+            .or_else(|| self.value.get("title"))
+            .and_then(Value::as_str)
+            .map_or_else(|| format!("status {}", self.status), str::to_owned)
+    }
+
+    /// The other side did not act: with when to come back, where it said so.
+    pub fn not_done(&self, what: &str) -> Error {
+        let text = format!("{what}: {}", self.detail());
+        self.answer.later(&text).unwrap_or(Error::NotDone(text))
+    }
 }
 
 /// An answer to an order: done, refused, or who knows.
-pub(super) fn receipt(what: &str, status: StatusCode, value: Value) -> Result<Receipt, Error> {
-    if status.is_success() {
-        let fate: Fate = serde_json::from_value(value).map_err(|error| {
+pub(super) fn receipt(what: &str, told: Told) -> Result<Receipt, Error> {
+    if told.status.is_success() {
+        let fate: Fate = serde_json::from_value(told.value).map_err(|error| {
             Error::CannotTell(format!("{what}: an answer that can't be read: {error}"))
         })?;
         return match fate.known() {
@@ -103,26 +100,25 @@ pub(super) fn receipt(what: &str, status: StatusCode, value: Value) -> Result<Re
             Known::CannotTell(says) => Err(Error::CannotTell(format!("{what}: {says}"))),
         };
     }
-    let text = format!("{what}: {}", detail(status, &value));
-    Err(match status.as_u16() {
-        429 | 503 => Error::NotDone(text),
+    if is_not_now(told.status) {
+        return Err(told.not_done(what));
+    }
+    let text = format!("{what}: {}", told.detail());
+    Err(match told.status.as_u16() {
         400..=499 => Error::Refused(text),
         _ => Error::CannotTell(text),
     })
 }
 
 /// An answer to the question what became of a key.
-pub(super) fn known(what: &str, status: StatusCode, value: Value) -> Result<Known, Error> {
-    match status {
+pub(super) fn known(what: &str, told: Told) -> Result<Known, Error> {
+    match told.status {
         StatusCode::NOT_FOUND => Ok(Known::NotBegun),
-        status if status.is_success() => match serde_json::from_value::<Fate>(value) {
+        status if status.is_success() => match serde_json::from_value::<Fate>(told.value) {
             Ok(fate) => Ok(fate.known()),
             Err(error) => Ok(Known::CannotTell(format!("{what}: {error}"))),
         },
-        status => Err(Error::NotDone(format!(
-            "{what}: {}",
-            detail(status, &value)
-        ))),
+        _ => Err(told.not_done(what)),
     }
 }
 
@@ -134,32 +130,30 @@ impl Runner for ControlApi {
 
     async fn observe(&self, target: &str) -> Result<Value, Error> {
         let path = format!("/targets/{}", path_segment(target));
-        match self.get(&path).await? {
-            (status, value) if status.is_success() => Ok(value),
-            (StatusCode::NOT_FOUND, _) => {
+        let told = self.get(&path).await?;
+        match told.status {
+            status if status.is_success() => Ok(told.value),
+            StatusCode::NOT_FOUND => {
                 Err(Error::Refused(format!("the runner has no target {target}")))
             }
-            (status, value) => Err(Error::NotDone(format!(
-                "GET {path}: {}",
-                detail(status, &value)
-            ))),
+            _ => Err(told.not_done(&format!("GET {path}"))),
         }
     }
 
     async fn execute(&self, order: &Order) -> Result<Receipt, Error> {
         let what = "POST /actions";
-        let request = self
-            .client
-            .post(format!("{}/actions", self.base))
-            .bearer_auth(self.token.reveal())
-            .json(order);
-        let (status, value) = read(what, request).await?;
-        receipt(what, status, value)
+        let body = serde_json::to_vec(order)
+            .map_err(|error| Error::Configuration(format!("an order can't be written: {error}")))?;
+        let call = Call::post(what, &format!("{}/actions", self.base), body)
+            .header("content-type", "application/json")
+            .bearer(&self.token)
+            .within(TIMEOUT);
+        receipt(what, tell(&self.outbound, &call).await?)
     }
 
     async fn known(&self, key: &str) -> Result<Known, Error> {
         let path = format!("/actions/{}", path_segment(key));
-        let (status, value) = self.get(&path).await?;
-        known(&format!("GET {path}"), status, value)
+        let told = self.get(&path).await?;
+        known(&format!("GET {path}"), told)
     }
 }

@@ -7,53 +7,60 @@ use async_trait::async_trait;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::control_api::{detail, known, read, receipt};
+use super::control_api::{Told, known, receipt, tell};
 use super::{Known, Order, Receipt, Runner};
 use crate::error::Error;
+use crate::outbound::{Call, Outbound};
 use crate::secret::Secret;
 use crate::signature::{KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 
 /// One request's time limit, in wall time: a user's own runner may be slow.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Talks to one runner of a user's own.
 #[derive(Debug, Clone)]
 pub struct SignedWebhook {
     url: String,
     secret: Secret,
-    client: reqwest::Client,
+    outbound: Outbound,
 }
 
 impl SignedWebhook {
+    /// `url` is one that the server's own configuration names, which lists its host.
     pub fn new(url: &str, secret: Secret) -> Result<Self, Error> {
-        url::Url::parse(url)
-            .map_err(|error| Error::Configuration(format!("runner webhook {url:?}: {error}")))?;
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
+        let outbound = Outbound::default()
+            .listed_url(url)
+            .map_err(|error| Error::Configuration(format!("runner webhook: {error}")))?;
+        Self::through(url, secret, outbound)
+    }
+
+    /// Through a client that others share. It must allow `url`: see [`Outbound::listed_url`] for
+    /// what the server's own configuration names.
+    pub fn through(url: &str, secret: Secret, outbound: Outbound) -> Result<Self, Error> {
+        outbound
+            .check(url)
             .map_err(|error| Error::Configuration(format!("runner webhook: {error}")))?;
         Ok(Self {
             url: url.to_owned(),
             secret,
-            client,
+            outbound,
         })
     }
 
-    async fn post(&self, key: &str, body: Value) -> Result<(StatusCode, Value), Error> {
+    async fn post(&self, key: &str, body: Value) -> Result<Told, Error> {
         let body = body.to_string().into_bytes();
         // The receiver holds the time against its own wall clock, so this is the wall's too.
         let seconds = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs() as i64);
-        let request = self
-            .client
-            .post(&self.url)
+        let signature = sign(&self.secret, seconds, &body);
+        let call = Call::post("the runner's webhook", &self.url, body)
             .header("content-type", "application/json")
             .header(KEY_HEADER, key)
             .header(TIMESTAMP_HEADER, seconds.to_string())
-            .header(SIGNATURE_HEADER, sign(&self.secret, seconds, &body))
-            .body(body);
-        read("the runner's webhook", request).await
+            .header(SIGNATURE_HEADER, signature)
+            .within(TIMEOUT);
+        tell(&self.outbound, &call).await
     }
 }
 
@@ -65,24 +72,25 @@ impl Runner for SignedWebhook {
 
     async fn observe(&self, target: &str) -> Result<Value, Error> {
         let body = json!({ "operation": "observe", "target": target });
-        match self.post("", body).await? {
-            (status, value) if status.is_success() => Ok(value),
-            (StatusCode::NOT_FOUND, _) => {
+        let told = self.post("", body).await?;
+        match told.status {
+            status if status.is_success() => Ok(told.value),
+            StatusCode::NOT_FOUND => {
                 Err(Error::Refused(format!("the runner has no target {target}")))
             }
-            (status, value) => Err(Error::NotDone(detail(status, &value))),
+            _ => Err(told.not_done("the runner's webhook")),
         }
     }
 
     async fn execute(&self, order: &Order) -> Result<Receipt, Error> {
         let body = json!({ "operation": "execute", "order": order });
-        let (status, value) = self.post(&order.key, body).await?;
-        receipt("the runner's webhook", status, value)
+        let told = self.post(&order.key, body).await?;
+        receipt("the runner's webhook", told)
     }
 
     async fn known(&self, key: &str) -> Result<Known, Error> {
         let body = json!({ "operation": "known", "idempotency_key": key });
-        let (status, value) = self.post(key, body).await?;
-        known("the runner's webhook", status, value)
+        let told = self.post(key, body).await?;
+        known("the runner's webhook", told)
     }
 }

@@ -37,8 +37,8 @@ impl Resolver {
             .await
             .map_err(|error| format!("{target} can't be observed: {error}"))?;
         let now = self.casework.clock().now();
-        let observed = TargetState::new(target.clone(), state, now);
-        let filled = asked(&request.action, &observed.state)?;
+        let observed = self.casework.target_state(target, state, now);
+        let filled = asked(&request.action, &observed.state)?.with_what_is_known();
         Ok((filled, observed))
     }
 

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::indices::{JOURNAL_PREFIX, TIMESTAMP};
 
 /// What is DataPulse's own in a cluster that others may use too.
-const OURS: &str = "metrics-system,logs-application,traces-application,deployments-*,agent-audit-*,incidents,lookup-services,runbooks-knowledge,datapulse-tokens,datapulse-people";
+const OURS: &str = "metrics-system,logs-application,traces-application,deployments-*,alerts-default,agent-audit-*,incidents,lookup-services,runbooks-knowledge,datapulse-tokens,datapulse-people";
 
 /// Indices whose span of time is told at most.
 const MAX_INDICES: usize = 1_000;

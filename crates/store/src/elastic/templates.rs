@@ -48,6 +48,12 @@ pub fn wanted(retention_days: u32) -> Vec<Wanted> {
             "deployments-*".to_owned(),
             telemetry(false),
         ),
+        // Not `alerts-*`, which others may have.
+        template(
+            "datapulse-alerts",
+            "alerts-default".to_owned(),
+            telemetry(false),
+        ),
         template("datapulse-audit", format!("{JOURNAL_PREFIX}*"), audit()),
         template("datapulse-incidents", INCIDENTS.to_owned(), incidents()),
         index(INCIDENTS, incidents()),

@@ -2,7 +2,7 @@
 //!
 //! As in Elasticsearch, the first value decides and later ones are coerced or refused. Names are
 //! flat (`subobjects: false`): `a` and `a.b` may stand beside each other. In the telemetry's own
-//! families (`metrics-*`, `logs-*`, `traces-*`, `deployments-*`) strings are keywords, as in
+//! families (`metrics-*`, `logs-*`, `traces-*`, `deployments-*`, `alerts-*`) strings are keywords, as in
 //! Elastic's ECS templates; in any other index a string is a text with a `.keyword` sub-field,
 //! and a string that looks like a date is one, as in Elasticsearch without a template.
 
@@ -38,6 +38,7 @@ pub enum Family {
     Logs,
     Traces,
     Deployments,
+    Alerts,
     Other,
 }
 
@@ -48,6 +49,7 @@ impl Family {
             ("logs-", Self::Logs),
             ("traces-", Self::Traces),
             ("deployments-", Self::Deployments),
+            ("alerts-", Self::Alerts),
         ];
         families
             .into_iter()
