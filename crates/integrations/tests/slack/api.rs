@@ -76,6 +76,12 @@ async fn a_lost_answer_is_found_again() {
     }
     assert_eq!(slack.messages().len(), 3);
 
+    // To look is to change nothing: what can't be told of it is a thing that wasn't done.
+    let says = Instead::Says(500, Vec::new(), "oops".to_owned());
+    slack.instead("conversations.history", says);
+    let unseen = client.post_once(&delivery("INC:4", None, &alert)).await;
+    assert!(matches!(unseen, Err(Error::NotDone(_))), "{unseen:?}");
+
     // Lost before Slack acted: nobody can tell, and the next call posts.
     let says = Instead::Says(500, Vec::new(), "oops".to_owned());
     slack.instead("chat.postMessage", says);

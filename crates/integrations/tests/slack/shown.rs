@@ -86,12 +86,13 @@ fn check_all(text: &str) {
             }
         }
     }
+    kit::check_view(&notice("Not you", text));
     let incident = fixtures::incident(Texts(Some(text)));
     for approve in [true, false] {
         let asked = fixtures::asked(&incident, approve);
         let composer = fixtures::composer(Form::Buttons);
         let view = composer.modal(&incident, &incident.proposals[0], &asked);
-        let view = view.unwrap_or_else(|TooLong| notice("Too long", text));
+        let view = view.unwrap_or_else(|TooLong| composer.no_decision(&incident.id, text));
         kit::check_view(&view);
         let mut texts = Vec::new();
         kit::texts(&view, &mut texts);

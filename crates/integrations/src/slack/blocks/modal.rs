@@ -1,7 +1,7 @@
 //! The modal of a decision: what is said yes to as a whole, with its seal, and a reason.
 
 use model::incident::ProposalState;
-use model::{Incident, Summary};
+use model::{Incident, IncidentId, Summary};
 use serde_json::{Value, json};
 
 use super::decision::{Asked, summary_lines};
@@ -19,7 +19,7 @@ use super::{Composer, DECISION, REASON, REASON_BLOCK};
 pub struct TooLong;
 
 impl Composer {
-    /// The modal that asks for a decision; [`notice`] tells where there is none.
+    /// The modal that asks for a decision; where there is none, [`Composer::no_decision`].
     ///
     /// # Errors
     /// Where not everything fits: nobody approves what they didn't see.
@@ -57,6 +57,18 @@ impl Composer {
             "notify_on_close": false,
             "blocks": blocks,
         }))
+    }
+}
+
+impl Composer {
+    /// In place of a modal for a decision: why there is none, and the way to DataPulse.
+    pub fn no_decision(&self, incident: &IncidentId, says: &str) -> Value {
+        let mut view = notice("No decision here", says);
+        let link = section(&self.ui.link(incident, "Open in DataPulse"));
+        if let Some(blocks) = view["blocks"].as_array_mut() {
+            blocks.push(link);
+        }
+        view
     }
 }
 

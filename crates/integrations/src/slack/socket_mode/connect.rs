@@ -140,6 +140,33 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn without_tls_or_against_the_rules_nothing_is_said() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        // It hangs up on everybody.
+        tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+        let base = "https://127.0.0.1/api";
+        let url = Secret::new(format!("wss://127.0.0.1:{port}/link/?ticket=between-us"));
+        let rules = Rules::new(vec!["127.0.0.1/32".parse().expect("an entry")], false);
+        let says = |result: Result<Socket, Error>| match result {
+            Ok(_) => panic!("expected no connection"),
+            Err(error) => error,
+        };
+        let plain = says(connect(base, &url, &rules).await);
+        assert!(
+            matches!(&plain, Error::NotDone(text) if text.contains("TLS")),
+            "{plain}"
+        );
+        let refused = says(connect(base, &url, &Rules::default()).await);
+        assert!(matches!(refused, Error::Configuration(_)), "{refused}");
+        for error in [plain, refused] {
+            assert!(!error.to_string().contains("between-us"), "{error}");
+        }
+    }
+
     #[test]
     fn only_addresses_below_slacks_own_host() {
         const SLACK: &str = "https://slack.com/api";
