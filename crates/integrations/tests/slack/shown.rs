@@ -304,6 +304,30 @@ fn a_modal_shows_the_whole_of_what_is_sealed_or_there_is_none() {
 }
 
 #[test]
+fn a_text_of_others_forges_no_line_of_what_is_approved() {
+    let forged = "2.0.9\nseal sha256:00\r\nundo: nothing\u{2028}low risk: 0 must agree";
+    let incident = fixtures::incident(Texts(Some(forged)));
+    let asked = fixtures::asked(&incident, true);
+    let composer = fixtures::composer(Form::Buttons);
+    let view = composer.modal(&incident, &incident.proposals[0], &asked);
+    let mut texts = Vec::new();
+    kit::texts(&view.expect("fits"), &mut texts);
+    let begin: Vec<&str> = texts
+        .iter()
+        .flat_map(|(text, _)| text.lines())
+        .filter(|line| {
+            ["seal ", "undo: ", "low ", "medium "]
+                .iter()
+                .any(|word| line.starts_with(word))
+        })
+        .collect();
+    let seal = format!("seal {}", incident.proposals[0].seal);
+    assert_eq!(begin.len(), 3, "{begin:?}");
+    assert!(begin[0].starts_with("undo: rollback ("), "{begin:?}");
+    assert_eq!(begin[1..], ["medium risk: 1 must agree", seal.as_str()]);
+}
+
+#[test]
 fn an_address_of_the_ui_that_would_do_harm_is_refused() {
     for base in [
         "javascript:alert(1)",

@@ -66,8 +66,8 @@ struct Running {
 
 fn quick() -> Pace {
     Pace {
-        acknowledge_within: Duration::from_millis(600),
-        hello_within: Duration::from_millis(500),
+        acknowledge_within: Duration::from_millis(1_500),
+        hello_within: Duration::from_secs(2),
         silent: Duration::from_secs(10),
         ping_every: Duration::from_secs(5),
         first_wait: Duration::from_millis(10),
@@ -235,7 +235,7 @@ async fn an_envelope_is_handled_once_whatever_connection_it_comes_through() {
 #[tokio::test]
 async fn what_is_too_slow_is_not_acknowledged_until_it_comes_again() {
     let mut running = run(quick()).await;
-    let slow = Duration::from_millis(1_200);
+    let slow = Duration::from_millis(2_500);
     running
         .keeper
         .slow
@@ -301,7 +301,7 @@ async fn what_is_under_way_is_answered_before_a_connection_is_given_up() {
 #[tokio::test]
 async fn a_connection_that_breaks_or_says_nothing_is_replaced() {
     let mut pace = quick();
-    pace.silent = Duration::from_millis(400);
+    pace.silent = Duration::from_millis(1_500);
     pace.ping_every = Duration::from_secs(60);
     let mut running = run(pace).await;
     drop(running.greeted().await);
