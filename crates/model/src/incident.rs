@@ -18,7 +18,7 @@ mod apply;
 mod exhaustive;
 mod feedback;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod marks;
 mod proposals;
 #[cfg(test)]
@@ -28,6 +28,8 @@ pub(crate) mod ties;
 mod ties_exhaustive;
 #[cfg(test)]
 mod ties_tests;
+#[cfg(test)]
+mod written;
 
 pub use feedback::Feedback;
 pub use marks::MAX_NAME_CHARS;

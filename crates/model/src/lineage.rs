@@ -239,3 +239,239 @@ pub fn rest_of_split(new: &Incident, old: &Incident, reason: &str) -> Rest {
         reason: reason.to_owned(),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::{Actor, Agent};
+    use crate::digest::Digest;
+    use crate::incident::fixtures::{finding, person};
+    use crate::record::{ClosedAs, Record};
+    use crate::severity::Severity;
+
+    fn because() -> String {
+        "because".to_owned()
+    }
+
+    fn id(name: &str) -> IncidentId {
+        IncidentId::derive("error-rate", name, Timestamp(0))
+    }
+
+    fn open(service: &str) -> Incident {
+        let record = Record {
+            incident: id(service),
+            seq: 1,
+            at: Timestamp(0),
+            actor: Actor::agent(Agent::Sentinel),
+            previous: Digest::ZERO,
+            event: Event::Opened {
+                title: service.to_owned(),
+                severity: Severity::High,
+                severity_reason: String::new(),
+                finding: Box::new(finding(service, Timestamp(0))),
+                split_from: None,
+                others: Vec::new(),
+            },
+        };
+        Incident::open(&record).expect("legal")
+    }
+
+    fn add(incident: &mut Incident, event: Event) -> Result<(), String> {
+        let record = Record {
+            incident: incident.id.clone(),
+            seq: incident.last_seq + 1,
+            at: incident.updated_at.plus_ms(1),
+            actor: person("ada"),
+            previous: Digest::ZERO,
+            event,
+        };
+        incident.apply(&record).map_err(|illegal| illegal.reason)
+    }
+
+    fn folds(all: &[&Incident]) -> Folds {
+        let all = all.iter().map(|one| (one.id.clone(), (*one).clone()));
+        all.collect()
+    }
+
+    fn claim(into: &mut Incident, merged: &Incident) {
+        let event = absorption(into, merged, &[], "because").expect("something is missing");
+        add(into, event).expect("legal");
+    }
+
+    /// Does what is left, and says so.
+    fn finish(into: &Incident, merged: &mut Incident, around: &Folds) -> Rest {
+        let rest = rest_of_merge(into, merged, around);
+        if let Rest::Write(event) = &rest {
+            add(merged, event.as_ref().clone()).expect("legal");
+        }
+        rest
+    }
+
+    #[test]
+    fn a_merge_is_finished_once_and_takes_in_what_came_between() {
+        let (mut into, mut merged) = (open("checkout"), open("cart"));
+        assert_eq!(may_merge(&merged, &into, &Folds::new()), Ok(()));
+        claim(&mut into, &merged);
+        assert_eq!(absorption(&into, &merged, &[], "because"), None);
+        let late = Event::FindingAttached {
+            finding: Box::new(finding("mail", Timestamp(5))),
+            relation: crate::finding::Relation::Same {},
+            reason: String::new(),
+        };
+        add(&mut merged, late).expect("legal");
+        let around = folds(&[&into, &merged]);
+        assert!(matches!(
+            finish(&into, &mut merged, &around),
+            Rest::Write(_)
+        ));
+        claim(&mut into, &merged);
+        assert_eq!(into.absorbed[0].findings, ["F2", "F3"]);
+        let around = folds(&[&into, &merged]);
+        assert_eq!(finish(&into, &mut merged, &around), Rest::Nothing);
+        assert_eq!(absorption(&into, &merged, &[], "because"), None);
+        assert_eq!(end_of(&merged.id, &around), Ok(into.id.clone()));
+        let again = may_merge(&merged, &into, &around).expect_err("refused");
+        assert!(again.contains("already"), "{again}");
+        let other = open("mail");
+        let wrong = may_merge(&other, &merged, &around).expect_err("refused");
+        assert!(wrong.contains("goes on in"), "{wrong}");
+    }
+
+    #[test]
+    fn nothing_is_merged_into_itself_or_into_what_is_over() {
+        let (mut into, merged) = (open("checkout"), open("cart"));
+        assert!(may_merge(&merged, &merged, &Folds::new()).is_err());
+        let closed = Event::Closed {
+            r#as: ClosedAs::FalseAlarm {},
+            reason: because(),
+        };
+        claim(&mut into, &merged);
+        add(&mut into, closed).expect("legal");
+        let why = may_merge(&merged, &into, &Folds::new()).expect_err("refused");
+        assert!(why.contains("reopen it first"), "{why}");
+        // Begun before it was closed: nothing vanishes in a false alarm by itself.
+        let rest = rest_of_merge(&into, &merged, &Folds::new());
+        assert!(matches!(rest, Rest::Person(_)), "{rest:?}");
+        let (mut voided, into) = (open("mail"), open("ads"));
+        add(&mut voided, Event::Voided { reason: because() }).expect("legal");
+        assert!(may_merge(&voided, &into, &Folds::new()).is_err());
+        assert!(may_merge(&into, &voided, &Folds::new()).is_err());
+    }
+
+    /// Three people, each of whom merges one incident into the next, in any order of their reads
+    /// and writes: no chain of merges ever ends in itself.
+    #[test]
+    fn no_circle_comes_of_merges_at_the_same_moment() {
+        const RING: usize = 3;
+        /// What one person does, in turn.
+        const ASKED: u8 = 1;
+        const CLAIMED: u8 = 2;
+        const READ: u8 = 3;
+        const DONE: u8 = 4;
+        let nothing: [Option<Event>; RING] = [None, None, None];
+        let mut front = vec![(["a", "b", "c"].map(open), [0_u8; RING], nothing)];
+        let mut seen = BTreeSet::new();
+        let (mut ended, mut merged) = (0, 0);
+        while let Some((ring, done, left)) = front.pop() {
+            let state = serde_json::to_string(&(&ring, done, &left)).expect("writable");
+            if !seen.insert(state) {
+                continue;
+            }
+            let around = folds(&[&ring[0], &ring[1], &ring[2]]);
+            for one in &ring {
+                end_of(&one.id, &around).expect("every chain ends");
+            }
+            if done == [DONE; RING] {
+                ended += 1;
+                let closed = ring.iter().filter(|one| one.merged_into.is_some());
+                merged += closed.count();
+            }
+            for number in (0..RING).filter(|number| done[*number] < DONE) {
+                let to = (number + 1) % RING;
+                let (mut ring, mut done, mut left) = (ring.clone(), done, left.clone());
+                match done[number] {
+                    0 if may_merge(&ring[number], &ring[to], &around).is_err() => {
+                        done[number] = DONE;
+                    }
+                    0 => done[number] = ASKED,
+                    ASKED => {
+                        let event = absorption(&ring[to], &ring[number], &[], "because");
+                        let event = event.expect("nothing is taken in yet");
+                        let claimed = add(&mut ring[to], event).is_ok();
+                        done[number] = if claimed { CLAIMED } else { DONE };
+                    }
+                    CLAIMED => {
+                        left[number] = match rest_of_merge(&ring[to], &ring[number], &around) {
+                            Rest::Write(event) => Some(*event),
+                            _ => None,
+                        };
+                        done[number] = READ;
+                    }
+                    _ => {
+                        if let Some(event) = left[number].take() {
+                            let _ = add(&mut ring[number], event);
+                        }
+                        done[number] = DONE;
+                    }
+                }
+                front.push((ring, done, left));
+            }
+        }
+        assert!(ended > 20 && merged > 20, "{ended} ends, {merged} merged");
+    }
+
+    #[test]
+    fn a_split_has_one_name_and_one_end() {
+        let mut old = open("checkout");
+        for (service, tick) in [("cart", 5), ("mail", 6)] {
+            let attached = Event::FindingAttached {
+                finding: Box::new(finding(service, Timestamp(tick))),
+                relation: crate::finding::Relation::Same {},
+                reason: String::new(),
+            };
+            add(&mut old, attached).expect("legal");
+        }
+        let ids = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let name = split_id(&old, &ids(&["F2", "F3"])).expect("there");
+        assert_eq!(split_id(&old, &ids(&["F3", "F2"])), Ok(name.clone()));
+        assert_ne!(split_id(&old, &ids(&["F2"])), Ok(name.clone()));
+        assert!(IncidentId::parse(name.as_str()).is_some());
+        assert!(split_opening(&old, &ids(&["F1"]), "t", "why").is_err());
+        let event = split_opening(&old, &ids(&["F3", "F2"]), "t", "why").expect("legal");
+        let new = Incident::open(&Record {
+            incident: name.clone(),
+            seq: 1,
+            at: Timestamp(9),
+            actor: person("ada"),
+            previous: Digest::ZERO,
+            event,
+        })
+        .expect("legal");
+        assert_eq!(new.service, "cart", "in the old one's order");
+        let Rest::Write(event) = rest_of_split(&new, &old, "why") else {
+            panic!("something is left");
+        };
+        add(&mut old, *event).expect("legal");
+        assert_eq!(old.findings.len(), 1);
+        assert_eq!(rest_of_split(&new, &old, "why"), Rest::Nothing);
+        assert_eq!(
+            split_id(&old, &ids(&["F2", "F3"])),
+            Ok(name),
+            "also afterwards"
+        );
+        assert_eq!(rest_of_split(&open("ads"), &old, "why"), Rest::Nothing);
+    }
+
+    #[test]
+    fn a_chain_that_bites_its_tail_is_named() {
+        let (mut one, mut two) = (open("a"), open("b"));
+        let into = |id: &IncidentId| Event::MergedInto {
+            into: id.clone(),
+            reason: because(),
+        };
+        add(&mut one, into(&two.id)).expect("one fold knows no better");
+        add(&mut two, into(&one.id)).expect("one fold knows no better");
+        assert!(end_of(&one.id, &folds(&[&one, &two])).is_err());
+        assert_eq!(end_of(&one.id, &folds(&[&one])), Ok(two.id.clone()));
+    }
+}
