@@ -206,11 +206,21 @@ pub fn split_opening(
     Ok(Event::Opened {
         title: title.to_owned(),
         severity: old.severity,
-        severity_reason: format!("split off from {}: {reason}", old.id),
+        severity_reason: format!("{}{reason}", split_prefix(&old.id)),
         finding: Box::new(first),
         split_from: Some(old.id.clone()),
         others: findings.collect(),
     })
+}
+
+/// The reason of a split, from what its opening says of the severity.
+pub fn reason_of_split<'a>(old: &IncidentId, severity_reason: &'a str) -> &'a str {
+    let reason = severity_reason.strip_prefix(&split_prefix(old));
+    reason.unwrap_or(severity_reason)
+}
+
+fn split_prefix(old: &IncidentId) -> String {
+    format!("split off from {old}: ")
 }
 
 /// What is left of the split that `new` was opened by: the record on `old`. `reason` is that of the
@@ -438,6 +448,12 @@ mod tests {
         assert!(IncidentId::parse(name.as_str()).is_some());
         assert!(split_opening(&old, &ids(&["F1"]), "t", "why").is_err());
         let event = split_opening(&old, &ids(&["F3", "F2"]), "t", "why").expect("legal");
+        if let Event::Opened {
+            severity_reason, ..
+        } = &event
+        {
+            assert_eq!(reason_of_split(&old.id, severity_reason), "why");
+        }
         let new = Incident::open(&Record {
             incident: name.clone(),
             seq: 1,

@@ -22,7 +22,7 @@ use crate::state::Gateway;
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
-    /// Of these statuses, separated by commas.
+    /// Of these statuses, separated by commas; without any, of all but `voided`.
     status: Option<String>,
     /// Of these severities, separated by commas.
     severity: Option<String>,
@@ -66,13 +66,18 @@ pub async fn list(
     State(gateway): State<Gateway>,
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<IncidentPage>, Problem> {
+    let statuses = parsed(
+        "status",
+        query.status.as_deref(),
+        &Status::ALL,
+        Status::name,
+    )?;
     let filter = SummaryFilter {
-        statuses: parsed(
-            "status",
-            query.status.as_deref(),
-            &Status::ALL,
-            Status::name,
-        )?,
+        // What was declared by mistake is shown to whoever asks for it.
+        statuses: match statuses.is_empty() {
+            true => Status::LISTED.to_vec(),
+            false => statuses,
+        },
         severities: parsed(
             "severity",
             query.severity.as_deref(),
