@@ -190,7 +190,7 @@ pub struct Declaration {
 }
 
 /// Characters of a text that a caller may send in one field.
-const MAX_TEXT: usize = 4_000;
+pub const MAX_TEXT: usize = 4_000;
 
 pub fn text(name: &str, text: &str) -> Result<(), Problem> {
     if text.trim().is_empty() || text.len() > MAX_TEXT {
