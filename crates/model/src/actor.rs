@@ -47,11 +47,16 @@ pub enum Assignee {
     /// `subject` is the verified principal, where it is known.
     Person {
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(min_length = 1, max_length = 200, pattern = "\\S")]
         subject: Option<String>,
+        #[schema(min_length = 1, max_length = 200, pattern = "\\S")]
         name: String,
     },
     /// All of them; whoever takes it on acknowledges it.
-    Team { name: String },
+    Team {
+        #[schema(min_length = 1, max_length = 200, pattern = "\\S")]
+        name: String,
+    },
 }
 
 impl Assignee {

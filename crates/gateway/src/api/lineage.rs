@@ -25,9 +25,11 @@ type Answer = Result<Json<Incident>, Problem>;
 #[serde(deny_unknown_fields)]
 pub struct EditRequest {
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 300, pattern = "\\S")]
     pub title: Option<String>,
     /// Whom it hurts and how, in words; empty takes it away.
     #[serde(default)]
+    #[schema(max_length = 4000)]
     pub impact: Option<String>,
 }
 
@@ -43,7 +45,7 @@ pub async fn edit(
     if body
         .impact
         .as_ref()
-        .is_some_and(|impact| impact.len() > MAX_TEXT)
+        .is_some_and(|impact| impact.chars().count() > MAX_TEXT)
     {
         return Err(Problem::bad(format!(
             "impact: expected at most {MAX_TEXT} characters"
@@ -60,6 +62,7 @@ pub async fn edit(
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
     pub to: Assignee,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 
@@ -86,6 +89,7 @@ pub struct Handover {
     pub from: Option<String>,
     pub to: Assignee,
     /// Where things stand.
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: String,
 }
 
@@ -118,6 +122,7 @@ pub async fn hand_over(
 pub struct MergeRequest {
     /// The incident that stays.
     pub into: IncidentId,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 
@@ -143,9 +148,12 @@ pub async fn merge(
 #[serde(deny_unknown_fields)]
 pub struct SplitRequest {
     /// Their names on the incident, such as `F2`; the first finding stays.
+    #[schema(min_items = 1, max_items = 100)]
     pub findings: Vec<String>,
     /// What the new incident is called.
+    #[schema(min_length = 1, max_length = 300, pattern = "\\S")]
     pub title: String,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 
@@ -180,6 +188,7 @@ pub async fn split(
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VoidRequest {
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 

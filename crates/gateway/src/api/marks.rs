@@ -34,8 +34,10 @@ pub(super) async fn record(
 pub struct Acknowledgement {
     /// Who has it now; without a name, whoever asks.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub owner: Option<String>,
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: Option<String>,
 }
 
@@ -62,6 +64,7 @@ pub async fn acknowledge(
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Note {
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub text: String,
 }
 
@@ -85,6 +88,7 @@ pub async fn note(
 #[serde(deny_unknown_fields)]
 pub struct SeverityChange {
     pub severity: Severity,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 
@@ -106,6 +110,7 @@ pub async fn severity(
 #[serde(deny_unknown_fields)]
 pub struct Closing {
     pub r#as: ClosedAs,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 
@@ -140,6 +145,7 @@ pub struct FeedbackRequest {
     #[serde(default)]
     pub cause: Option<Cause>,
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: Option<String>,
 }
 
@@ -166,6 +172,7 @@ pub async fn feedback(
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reopening {
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 
