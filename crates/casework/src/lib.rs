@@ -12,6 +12,7 @@ pub mod clock;
 pub mod driver;
 pub mod error;
 pub mod feedback;
+pub mod lineage;
 pub mod open;
 pub mod outside;
 pub mod people;
