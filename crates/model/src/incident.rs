@@ -14,6 +14,7 @@ use crate::severity::Severity;
 use crate::time::Timestamp;
 
 mod apply;
+mod automated;
 #[cfg(test)]
 mod exhaustive;
 mod feedback;
@@ -23,6 +24,7 @@ mod proposals;
 #[cfg(test)]
 mod tests;
 
+pub use automated::AutomationMade;
 pub use feedback::Feedback;
 
 /// Findings, proposals and records that one incident may hold: beyond it the state machine
@@ -128,6 +130,12 @@ pub struct ProposalState {
     pub note: Option<String>,
     /// Who decided alone, and what somebody else said of it.
     pub break_glass: Option<BreakGlass>,
+    /// What was decided on it without a person, or would have been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automation: Option<AutomationMade>,
+    /// The report that it rests on has been followed by another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub older_report: bool,
 }
 
 /// A decision past the quorum.
@@ -245,6 +253,9 @@ pub struct Incident {
     pub owner: Option<String>,
     pub claim: Option<Claim>,
     pub report: Option<Report>,
+    /// Who gave the report, where it isn't the Analyst's own: an outside agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_from: Option<String>,
     pub proposals: Vec<ProposalState>,
     /// What people asked for.
     pub requests: Vec<RequestState>,
@@ -376,7 +387,8 @@ pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
         | Event::BreakGlassReviewed { .. }
         | Event::FeedbackGiven { .. } => actor.is_person(),
         Event::RequestRefused { .. } => agent == Some(Agent::Resolver),
-        Event::VerdictReached { .. }
+        Event::AutomationDecided { .. }
+        | Event::VerdictReached { .. }
         | Event::ApprovalVoided { .. }
         | Event::ExecutionStarted { .. }
         | Event::ExecutionFinished { .. }

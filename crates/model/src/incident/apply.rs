@@ -41,6 +41,7 @@ pub(super) fn open(record: &Record) -> Result<Incident, Illegal> {
         owner: None,
         claim: None,
         report: None,
+        report_from: None,
         proposals: Vec::new(),
         requests: Vec::new(),
         person_needed: None,
@@ -128,6 +129,7 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
         | Event::Withdrawn { .. }
         | Event::BreakGlassReviewed { .. }
         | Event::Decided { .. }
+        | Event::AutomationDecided { .. }
         | Event::VerdictReached { .. }
         | Event::ApprovalVoided { .. }
         | Event::ExecutionStarted { .. }
@@ -220,6 +222,7 @@ fn reopen(incident: &mut Incident, event: &Event, finding: Option<&Finding>) -> 
     incident.reopened += 1;
     incident.claim = None;
     incident.report = None;
+    incident.report_from = None;
     incident.closed_as = None;
     incident.nothing_to_propose = None;
     incident.person_needed = None;
@@ -273,6 +276,7 @@ fn investigation(incident: &mut Incident, record: &Record) -> Ruling {
             sound_report(event, report)?;
             incident.person_needed = report.ask.clone();
             incident.report = Some(report.as_ref().clone());
+            automated::note_report(incident, &record.actor);
             if matches!(incident.status, Status::Open | Status::Investigating) {
                 incident.status = Status::Explained;
             }
