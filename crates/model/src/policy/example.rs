@@ -297,4 +297,52 @@ mod tests {
         policy.break_glass = false;
         assert_eq!(alone.comes_to(&policy).0, Expected::Wait);
     }
+
+    #[test]
+    fn an_example_asks_whether_something_runs_by_itself_and_for_which_reasons_not() {
+        let policy: Policy = serde_json::from_value(serde_json::json!({ "automation": [{
+            "name": "more", "mode": "on",
+            "action": { "kind": "scale", "at_most_more": 2, "at_most": 6 },
+            "confidence_at_least": 0.85, "confirmed_answers": 20, "per_service_and_day": 1,
+            "cool_down_minutes": 60,
+        }] }))
+        .expect("a policy");
+        assert_eq!(policy.check(), Ok(()));
+        let example = |before: Value, expect: &str, because: &[&str]| -> Example {
+            let mut alone = serde_json::json!({
+                "confidence": 0.9, "confirmed": 24, "observed": { "replicas": 2 },
+            });
+            let all = alone.as_object_mut().expect("an object");
+            all.extend(before.as_object().cloned().unwrap_or_default());
+            let read = serde_json::json!({
+                "name": "example", "kind": "scale", "target": "payment",
+                "at": "2026-11-27T03:00:00Z", "parameters": { "replicas": 4 },
+                "automation": alone, "expect": expect, "because": because,
+            });
+            serde_json::from_value(read).expect("an example")
+        };
+        let holds = |before: Value, expect: &str, because: &[&str]| {
+            let example = example(before, expect, because);
+            assert!(
+                example.is_as_expected(&policy),
+                "{:?}",
+                example.comes_to(&policy)
+            );
+        };
+        use serde_json::json;
+        holds(json!({}), "run", &[]);
+        holds(json!({ "confirmed": 19 }), "no", &["unconfirmed"]);
+        holds(json!({ "drifted": true }), "no", &["drift"]);
+        holds(json!({ "doubtful": true }), "no", &["no_answer"]);
+        holds(
+            json!({ "ran": ["2026-11-27T02:30:00Z"], "ran_in_this_incident": true }),
+            "no",
+            &["budget", "cool_down", "once_per_incident"],
+        );
+        holds(json!({ "shadowed": ["2026-11-27T02:30:00Z"] }), "run", &[]);
+        let other = example(json!({ "stopped": true }), "no", &["frozen"]);
+        assert!(!other.is_as_expected(&policy), "for another reason");
+        let (_, why) = other.comes_to(&policy);
+        assert!(why.starts_with("stopped: everything is stopped"), "{why}");
+    }
 }

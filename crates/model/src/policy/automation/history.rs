@@ -141,7 +141,8 @@ impl AutomaticRun {
     }
 }
 
-/// A person's no to the same kind of action on the same target in this incident, in words.
+/// A person's no to the same kind of action on the same target in this incident, or their wish to
+/// change it, in words.
 pub(crate) fn refused(incident: &Incident, proposal: &Proposal) -> Option<String> {
     let same = incident.proposals.iter().filter(|state| {
         let action = &state.proposal.action;
@@ -160,7 +161,11 @@ pub(crate) fn refused(incident: &Incident, proposal: &Proposal) -> Option<String
                 let note = state.note.as_deref().unwrap_or("a person");
                 Some(format!("{id} was withdrawn ({note})"))
             }
-            None => None,
+            None => {
+                let mut requests = incident.requests.iter();
+                let edit = requests.find(|request| request.edits.as_ref() == Some(id))?;
+                Some(format!("{} asked to change {id}", edit.by.label()))
+            }
         }
     });
     refusals.next()
