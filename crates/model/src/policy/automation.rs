@@ -14,7 +14,7 @@ mod reason;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Automation, decide, still_holds};
+pub use decide::{Automation, decide, is_worth_looking, looks_back_ms, still_holds};
 pub(crate) use history::refused;
 pub use history::{Answers, AutomaticRun, Band, Here, History};
 pub use reason::{Reason, ReasonKey};

@@ -119,6 +119,15 @@ impl Example {
         }
     }
 
+    /// What it expects, with the reasons that it names: `no (budget, cool_down)`.
+    pub fn expected(&self) -> String {
+        let names: Vec<&str> = self.because.iter().map(|key| key.name()).collect();
+        match names.is_empty() {
+            true => self.expect.name().to_owned(),
+            false => format!("{} ({})", self.expect.name(), names.join(", ")),
+        }
+    }
+
     /// Whether it comes out as it says, for the reasons that it names.
     pub fn is_as_expected(&self, policy: &Policy) -> bool {
         let given = self
@@ -342,6 +351,7 @@ mod tests {
         holds(json!({ "shadowed": ["2026-11-27T02:30:00Z"] }), "run", &[]);
         let other = example(json!({ "stopped": true }), "no", &["frozen"]);
         assert!(!other.is_as_expected(&policy), "for another reason");
+        assert_eq!(other.expected(), "no (frozen)");
         let (_, why) = other.comes_to(&policy);
         assert!(why.starts_with("stopped: everything is stopped"), "{why}");
     }

@@ -46,6 +46,13 @@ impl Held {
     }
 }
 
+/// How far back what ran by itself must be known, in milliseconds: a day, or the longest cool-down.
+pub fn looks_back_ms(policy: &Policy) -> i64 {
+    let rules = policy.automation.iter();
+    let longest = rules.map(|rule| i64::from(rule.cool_down_minutes) * MINUTE_MS);
+    longest.max().unwrap_or(0).max(DAY_MS)
+}
+
 /// An offer under one rule, with all that it is held against.
 struct Case<'a> {
     policy: &'a Policy,
@@ -119,6 +126,33 @@ pub fn decide(
         reasons.push(Reason::new(ReasonKey::NoRule, says));
     }
     shadow.unwrap_or(Automation::No { reasons })
+}
+
+/// Whether a rule could let it run or say that it would have, were all that isn't looked at yet as
+/// it must be: what is cheap to know is asked before history and target are read.
+pub fn is_worth_looking(
+    policy: &Policy,
+    state: &ProposalState,
+    report: Option<&Report>,
+    history: &History,
+    now: Timestamp,
+) -> bool {
+    let action = &state.proposal.action;
+    let covering = policy.automation.iter();
+    let mut covering = covering.filter(|rule| rule.covers(action.kind, &action.target));
+    covering.any(|rule| {
+        let case = Case {
+            policy,
+            rule,
+            state,
+            report,
+            history,
+            now,
+        };
+        let mut held = case.held();
+        case.once(&mut held);
+        held.against.iter().all(|reason| reason.key.is_unseen())
+    })
 }
 
 /// Whether what was decided without a person holds at this moment: what the Executor asks right

@@ -23,6 +23,11 @@ impl Band {
         Self(place.min(BANDS - 1))
     }
 
+    /// Its place, from 0.
+    pub fn number(self) -> usize {
+        usize::from(self.0)
+    }
+
     /// Its lower edge.
     pub fn from(self) -> f64 {
         f64::from(self.0) / f64::from(BANDS)

@@ -90,6 +90,14 @@ impl ReasonKey {
         }
     }
 
+    /// Whether it says no more than that nobody looked.
+    pub(super) fn is_unseen(self) -> bool {
+        matches!(
+            self,
+            Self::Unconfirmed | Self::HistoryUnknown | Self::TargetUnread
+        )
+    }
+
     /// Whether waiting mends it: what was decided on is held, not given up.
     pub fn is_passing(self) -> bool {
         matches!(self, Self::Stopped | Self::Frozen | Self::TargetUnread)

@@ -448,6 +448,28 @@ fn what_was_decided_is_worked_out_anew_before_it_begins() {
 }
 
 #[test]
+fn history_and_target_are_read_only_where_it_could_matter() {
+    let worth = |change: &dyn Fn(&mut Question)| {
+        let mut question = Question::usual();
+        question.history = History::default();
+        change(&mut question);
+        let (report, history) = (Some(&question.report), &question.history);
+        is_worth_looking(&question.policy, &question.state, report, history, now())
+    };
+    assert!(worth(&|_| {}));
+    assert!(!worth(&|q| q.state.proposal.undo = None));
+    assert!(!worth(&|q| q.state.decisions.push(no_by("ada"))));
+    assert!(!worth(&|q| q.policy.automation.clear()));
+    let other = |q: &mut Question| q.policy.automation[0].mode = AutomationMode::Off;
+    assert!(!worth(&other));
+    let day_ms = 24 * HOUR_MS;
+    assert_eq!(looks_back_ms(&Policy::default()), day_ms);
+    let mut policy = policy(scale(), AutomationMode::On);
+    policy.automation[0].cool_down_minutes = MAX_COOL_DOWN_MINUTES;
+    assert_eq!(looks_back_ms(&policy), 7 * day_ms);
+}
+
+#[test]
 fn the_first_rule_that_lets_it_run_counts() {
     let mut policy = policy(scale(), AutomationMode::Shadow);
     policy.automation.push(AutomationRule {
