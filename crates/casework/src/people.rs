@@ -27,7 +27,7 @@ impl Casework {
             .and_then(|service| service.on_call.as_deref());
         Ok(self
             .policy()
-            .terms(action.kind, on_call, self.clock().now()))
+            .terms(action, on_call, self.clock().now()))
     }
 
     /// Whether this person may decide as things are now: not disabled, and with a token that lives
