@@ -50,6 +50,7 @@ use self::forms::Form;
         automation::PersonLine,
         automation::PersonChange,
         crate::identity::login::LoginSettings,
+        crate::hooks::alerts::AlertsTaken,
         evidence::EvidenceRun,
         marks::Acknowledgement,
         marks::Note,

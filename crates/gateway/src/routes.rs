@@ -66,7 +66,7 @@ fn alert_hook(source: &str, summary: &'static str, handler: MethodRouter<Gateway
     let access = Access::Scope(Scope::IncidentsWrite);
     Route {
         max_body: integrations::alerts::MAX_BODY,
-        ..api("POST", &path, access, summary, ("", "AlertsTaken"), handler)
+        ..api("POST", &path, access, summary, ("", ""), handler)
     }
 }
 

@@ -196,6 +196,12 @@ fn intake(path: &str) -> Option<Form> {
             let form = Form::gives("DeploymentNoted").or("201").or("202");
             return Some(form.needs("DeploymentTold"));
         }
+        _ if ["alertmanager", "grafana", "kibana"]
+            .iter()
+            .any(|source| path.ends_with(&format!("/integrations/{source}"))) =>
+        {
+            return Some(Form::gives("AlertsTaken").needs("AlertsPosted"));
+        }
         _ => return None,
     };
     let either =
