@@ -7,6 +7,7 @@
 //!
 //! Read first: [`case`], then [`tools`], then [`driver`].
 
+pub mod automatic;
 pub mod case;
 pub mod clock;
 pub mod driver;

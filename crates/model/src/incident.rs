@@ -14,6 +14,7 @@ use crate::severity::Severity;
 use crate::time::Timestamp;
 
 mod apply;
+mod automated;
 #[cfg(test)]
 mod exhaustive;
 mod feedback;
@@ -31,6 +32,7 @@ mod ties_tests;
 #[cfg(test)]
 mod written;
 
+pub use automated::AutomationMade;
 pub use feedback::Feedback;
 pub use marks::MAX_NAME_CHARS;
 pub use ties::{
@@ -164,6 +166,12 @@ pub struct ProposalState {
     pub note: Option<String>,
     /// Who decided alone, and what somebody else said of it.
     pub break_glass: Option<BreakGlass>,
+    /// What was decided on it without a person, or would have been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automation: Option<AutomationMade>,
+    /// The report that it rests on has been followed by another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub older_report: bool,
 }
 
 /// A decision past the quorum.
@@ -293,6 +301,9 @@ pub struct Incident {
     /// Set where the report explains what is no longer this incident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
+    /// Who gave the report, where it isn't the Analyst's own: an outside agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_from: Option<String>,
     pub proposals: Vec<ProposalState>,
     /// What people asked for.
     pub requests: Vec<RequestState>,
@@ -450,7 +461,8 @@ pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
         | Event::SplitOff { .. }
         | Event::Voided { .. } => actor.is_person(),
         Event::RequestRefused { .. } => agent == Some(Agent::Resolver),
-        Event::VerdictReached { .. }
+        Event::AutomationDecided { .. }
+        | Event::VerdictReached { .. }
         | Event::ApprovalVoided { .. }
         | Event::ExecutionStarted { .. }
         | Event::ExecutionFinished { .. }

@@ -128,6 +128,20 @@ pub enum Event {
         justified: bool,
         note: String,
     },
+    /// A rule of the policy lets it run without a person, or, in shadow mode, would have. No
+    /// decision: a person's no voids it until it begins.
+    AutomationDecided {
+        #[schema(value_type = String)]
+        proposal: ProposalId,
+        seal: Seal,
+        /// The rule's name.
+        rule: String,
+        /// It only says what would have been done.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        shadow: bool,
+        /// Why, in words; at least one.
+        reasons: Vec<String>,
+    },
     /// Whether the decisions suffice under the policy.
     VerdictReached {
         #[schema(value_type = String)]
@@ -269,6 +283,7 @@ impl Event {
             Self::RequestRefused { .. } => "request_refused",
             Self::Withdrawn { .. } => "withdrawn",
             Self::BreakGlassReviewed { .. } => "break_glass_reviewed",
+            Self::AutomationDecided { .. } => "automation_decided",
             Self::VerdictReached { .. } => "verdict_reached",
             Self::ApprovalVoided { .. } => "approval_voided",
             Self::ExecutionStarted { .. } => "execution_started",

@@ -136,6 +136,20 @@ fn of_approval(incident: &Incident, record: &Record) -> Option<(Topic, String, V
                 json!({ "proposal": proposal, "by": who }),
             )
         }
+        Event::AutomationDecided {
+            proposal,
+            rule,
+            shadow: false,
+            reasons,
+            ..
+        } => {
+            let says = format!(
+                "{proposal} runs without a person, by the rule {rule:?}; a no or a stop before it begins holds it: {}",
+                reasons.join("; ")
+            );
+            let details = json!({ "proposal": proposal, "rule": rule });
+            (Topic::Outcome, says, details)
+        }
         Event::RequestRefused { reason, .. } => {
             let says = format!("what was asked for can't be offered: {reason}");
             (Topic::Outcome, says, json!({ "service.name": service }))

@@ -67,6 +67,20 @@ fn of_proposal(event: &Event) -> String {
             };
             with(&format!("{proposal} {verb}"), reason)
         }
+        Event::AutomationDecided {
+            proposal,
+            rule,
+            shadow,
+            reasons,
+            ..
+        } => {
+            let verb = match shadow {
+                true => "would have run without a person",
+                false => "may run without a person",
+            };
+            let said = format!("{proposal} {verb}, by the rule {rule:?}");
+            with(&said, &reasons.join("; "))
+        }
         Event::VerdictReached {
             proposal, reason, ..
         } => with(&format!("verdict on {proposal}"), reason),

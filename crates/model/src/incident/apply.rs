@@ -59,6 +59,7 @@ pub(super) fn open(record: &Record) -> Result<Incident, Illegal> {
         claim: None,
         report: None,
         doubt: None,
+        report_from: None,
         proposals: Vec::new(),
         requests: Vec::new(),
         person_needed: None,
@@ -162,6 +163,7 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
         | Event::Withdrawn { .. }
         | Event::BreakGlassReviewed { .. }
         | Event::Decided { .. }
+        | Event::AutomationDecided { .. }
         | Event::VerdictReached { .. }
         | Event::ApprovalVoided { .. }
         | Event::ExecutionStarted { .. }
@@ -264,6 +266,7 @@ fn reopen(incident: &mut Incident, event: &Event, finding: Option<&Finding>) -> 
     incident.claim = None;
     incident.report = None;
     incident.doubt = None;
+    incident.report_from = None;
     incident.closed_as = None;
     incident.nothing_to_propose = None;
     incident.person_needed = None;
@@ -319,6 +322,7 @@ fn investigation(incident: &mut Incident, record: &Record) -> Ruling {
             incident.person_needed = report.ask.clone();
             incident.report = Some(report.as_ref().clone());
             incident.doubt = None;
+            automated::note_report(incident, &record.actor);
             if matches!(incident.status, Status::Open | Status::Investigating) {
                 incident.status = Status::Explained;
             }

@@ -115,5 +115,6 @@ pub(crate) fn proposed(id: &str, expires: Timestamp, quorum: u32) -> Proposal {
         on_call: None,
         request: None,
         replaces: None,
+        automation: Vec::new(),
     }
 }
