@@ -70,6 +70,8 @@ impl World {
                 severity: Severity::High,
                 severity_reason: String::new(),
                 finding: Box::new(finding(&service, now)),
+                split_from: None,
+                others: Vec::new(),
             };
             let id = IncidentId::derive("rule", &number.to_string(), now);
             let record = world.record(id, 1, Actor::agent(Agent::Sentinel), opened);
