@@ -8,12 +8,19 @@
 //! client that both call through).
 
 pub mod alerts;
+mod body_signature;
 pub mod deployments;
 pub mod error;
+pub mod jira;
 pub mod outbound;
+pub mod pagerduty;
+mod plain;
+pub mod replayed;
 pub mod run;
 pub mod secret;
 pub mod signature;
+#[cfg(test)]
+mod stand_in;
 pub mod webhook;
 
 pub use error::Error;
