@@ -17,6 +17,9 @@ pub const MAX_LOOKED_AT: usize = 200;
 const PAGE: usize = 20;
 /// The same where they don't: a comment has 32,767 characters at most.
 const SMALL_PAGE: usize = 2;
+/// Comments of ours for older records after which the search ends: not at the first, since Jira may
+/// keep times in seconds and list what was written within one in any order.
+const OLDER_ENOUGH: usize = 5;
 /// Comments that one call writes; what is beyond waits for the next.
 pub const MAX_AT_ONCE: usize = 20;
 
@@ -119,7 +122,7 @@ impl Jira {
     }
 
     /// The records from `from` on that have a comment of ours. Since comments are written in order,
-    /// the first of ours that is older ends the search.
+    /// some of ours that are older end the search.
     async fn written(
         &self,
         issue: &IssueKey,
@@ -129,6 +132,7 @@ impl Jira {
         let account = self.account().await?;
         let mut there = Vec::new();
         let mut seen = 0;
+        let mut older = 0;
         let mut page = PAGE;
         while seen < MAX_LOOKED_AT {
             let path =
@@ -147,14 +151,14 @@ impl Jira {
             })?;
             for comment in comments {
                 match self.record_of(comment, &account, incident) {
-                    Some(seq) if seq < from => return Ok(there),
+                    Some(seq) if seq < from => older += 1,
                     Some(seq) => there.push(seq),
                     None => {}
                 }
             }
             seen += comments.len();
             let total = answer.get("total").and_then(Value::as_u64).unwrap_or(0);
-            if comments.is_empty() || seen as u64 >= total {
+            if older >= OLDER_ENOUGH || comments.is_empty() || seen as u64 >= total {
                 break;
             }
         }

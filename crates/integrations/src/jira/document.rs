@@ -21,12 +21,17 @@ const LEFT_OUT: &str = "(what follows was left out: see the incident)";
 pub(super) struct Document {
     lines: Vec<(Option<&'static str>, String)>,
     marker: String,
+    /// There were more lines.
+    cut: bool,
 }
 
 impl Document {
     pub fn ending(marker: String) -> Self {
-        let lines = Vec::new();
-        Self { lines, marker }
+        Self {
+            lines: Vec::new(),
+            marker,
+            cut: false,
+        }
     }
 
     /// A line with a label in bold before it.
@@ -41,7 +46,9 @@ impl Document {
 
     fn push(&mut self, label: Option<&'static str>, text: &str) {
         let text = one_line(text, MAX_LINE);
-        if !text.is_empty() && self.lines.len() < MAX_LINES {
+        if self.lines.len() >= MAX_LINES {
+            self.cut = true;
+        } else if !text.is_empty() {
             self.lines.push((label, text));
         }
     }
@@ -64,17 +71,21 @@ impl Document {
         size: impl Fn(&T) -> usize,
     ) -> Vec<T> {
         let mut room = MAX_DOCUMENT;
+        let mut cut = self.cut;
         let mut rendered = Vec::new();
         for (label, text) in &self.lines {
             let line = render(*label, text);
             match room.checked_sub(size(&line)) {
                 Some(left) => room = left,
                 None => {
-                    rendered.push(render(None, LEFT_OUT));
+                    cut = true;
                     break;
                 }
             }
             rendered.push(line);
+        }
+        if cut {
+            rendered.push(render(None, LEFT_OUT));
         }
         rendered.push(render(None, &self.marker));
         rendered

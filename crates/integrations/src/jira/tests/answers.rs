@@ -84,7 +84,9 @@ async fn what_fails_inside_jira_may_have_acted_and_what_is_refused_has_not() {
 #[tokio::test]
 async fn an_answers_text_is_cut_and_makes_no_lines() {
     let long = "x\n\u{1b}[31m".repeat(10_000);
-    let error = created(move || Does::Answer(400, json!({ "errorMessages": [long; 50] }))).await;
+    let error =
+        created(move || Does::Answer(400, json!({ "errorMessages": vec![long.clone(); 50] })))
+            .await;
     let says = error.to_string();
     assert!(says.chars().count() < 7_000 && !says.contains(['\n', '\u{1b}']));
 }

@@ -157,6 +157,41 @@ async fn ours_is_found_behind_many_of_people() {
 }
 
 #[tokio::test]
+async fn ours_is_found_where_jira_lists_one_seconds_comments_in_any_order() {
+    let there = There::default();
+    for seq in [2, 1] {
+        let ours = (ACCOUNT.to_owned(), remark(seq).document().adf());
+        there.lock().expect("unpoisoned").push(ours);
+    }
+    let server = keeping(there.clone(), Edition::Cloud, &[]).await;
+    let jira = client(&server, Edition::Cloud);
+    jira.comment(&key("OPS-1"), &[remark(2)])
+        .await
+        .expect("found");
+    assert_eq!(there.lock().expect("unpoisoned").len(), 2);
+}
+
+#[tokio::test]
+async fn long_comments_are_read_a_few_at_a_time() {
+    let server = StandIn::start(|asked, _| match asked.what().as_str() {
+        "GET /rest/api/3/myself" => Does::Answer(200, json!({ "accountId": ACCOUNT })),
+        "GET /rest/api/3/issue/OPS-1/comment"
+            if asked.parameter("maxResults").as_deref() == Some("20") =>
+        {
+            Does::Answer(200, json!({ "comments": [], "x": "x".repeat(2 << 20) }))
+        }
+        "GET /rest/api/3/issue/OPS-1/comment" => {
+            Does::Answer(200, json!({ "comments": [], "total": 0 }))
+        }
+        _ => Does::Answer(201, json!({})),
+    })
+    .await;
+    let jira = client(&server, Edition::Cloud);
+    let told = jira.comment(&key("OPS-1"), &[remark(1)]).await;
+    assert_eq!(told.expect("is read").told, [1]);
+}
+
+#[tokio::test]
 async fn comments_out_of_order_and_comments_unread_write_nothing() {
     let server = StandIn::start(|asked, _| match asked.what().as_str() {
         "GET /rest/api/3/myself" => Does::Answer(200, json!({ "accountId": ACCOUNT })),

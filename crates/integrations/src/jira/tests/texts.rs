@@ -115,6 +115,7 @@ fn hostile_texts_are_no_link_no_mention_and_no_markup_in_wiki() {
                 Some((label, rest)) if label.starts_with('*') => rest,
                 _ => line,
             };
+            let rest = rest.replace("&#46;", ".");
             let mut letters = rest.chars();
             while let Some(letter) = letters.next() {
                 match letter {
