@@ -77,7 +77,17 @@ async fn what_fails_inside_jira_may_have_acted_and_what_is_refused_has_not() {
             other => panic!("{status}: {other:?}"),
         };
         assert_eq!(got, kind, "{status}");
-        assert!(error.to_string().contains(&status.to_string()));
+        let hint = match status {
+            401 => "doesn't take the token",
+            403 => "see its permissions",
+            404 => "can't see it",
+            _ => "",
+        };
+        let says = error.to_string();
+        assert!(
+            says.contains(&status.to_string()) && says.contains(hint),
+            "{says}"
+        );
     }
 }
 
