@@ -43,11 +43,12 @@ pub fn run() -> Result<()> {
 }
 
 /// A real `datapulse serve`, which ends with this.
-struct Server {
+pub struct Server {
     child: Child,
-    log: PathBuf,
-    url: String,
-    token: String,
+    pub log: PathBuf,
+    pub url: String,
+    /// Of whoever started it.
+    pub token: String,
 }
 
 impl Drop for Server {
@@ -59,8 +60,15 @@ impl Drop for Server {
 
 impl Server {
     fn start() -> Result<Self> {
-        let data = folder("data")?;
-        let log = target().join("clients/serve.log");
+        Self::start_on(&folder("data")?, &target().join("clients/serve.log"))
+    }
+
+    /// Over a folder that may have something in it.
+    pub fn start_on(data: &Path, log: &Path) -> Result<Self> {
+        let data = data.to_path_buf();
+        let log = log.to_path_buf();
+        // A server's that didn't end by itself.
+        let _ = fs::remove_file(data.join("server.json"));
         let told = fs::File::create(&log).with_context(|| log.display().to_string())?;
         let child = Command::new(datapulse())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])

@@ -11,6 +11,7 @@ mod house;
 mod page;
 mod random;
 mod readme;
+mod schemathesis;
 mod servers;
 mod soak;
 mod step;
@@ -43,6 +44,8 @@ cargo xtask <command>
                             a real server for tests: built once into target/, prints its URL when
                             ready, ends with this command's standard input
   clients                   Clients that others made, on the binary that is built
+  schemathesis [--seed N] [--examples N]
+                            the API asked by its own description, on the binary that is built
   truth [--quick]           docs/truth.md's figures of incidents, from all recorded suites
   readme                    README's commands, asked of the binary that is built
   four-eyes                 three people in Chromium, through a real identity provider, on the
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(&rest),
         "servers" => servers::run(&rest),
         "clients" => clients::only(),
+        "schemathesis" => schemathesis::run(&rest),
         "truth" => truth::run(&rest),
         "readme" => readme::run(),
         "four-eyes" => browser::four_eyes(),

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::servers::Elasticsearch;
 use crate::soak::{Ended, Until};
 use crate::step::{cargo, datapulse, has, perform, perform_and_hear, root, target};
-use crate::{browser, clients, demo, fuzz, house, readme, servers, soak};
+use crate::{browser, clients, demo, fuzz, house, readme, schemathesis, servers, soak};
 
 /// Samples of the long runs that every test run takes; `cargo xtask soak` runs them in full. (The
 /// ten kills of ingest are the store's own test.)
@@ -193,6 +193,12 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
         None => tiers.run("clients that others made", clients::run)?,
         Some(what) => tiers.said.push(format!(
             "clients that others made didn't run: they need {what}"
+        )),
+    }
+    match schemathesis::missing()? {
+        None => tiers.run("the API by its own description", schemathesis::tier)?,
+        Some(what) => tiers.said.push(format!(
+            "the API by its own description didn't run: it needs {what}"
         )),
     }
     tiers.run("logins through a real OpenID provider", openid)?;

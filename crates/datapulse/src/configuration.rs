@@ -12,6 +12,12 @@ use store::retention::Rule;
 
 use crate::refusal::wrong_use;
 
+mod calls;
+mod redaction;
+
+pub use calls::{KUBERNETES, Runner, Webhook};
+pub use redaction::Redaction;
+
 /// The file that is read where none is named.
 pub const FILE: &str = "datapulse.toml";
 
@@ -52,6 +58,8 @@ pub struct Configuration {
     pub runner: Runner,
     /// Webhooks that people are told through.
     pub webhook: Vec<Webhook>,
+    /// What may be called of what a person, a document, an event or a policy names.
+    pub outbound: integrations::OutboundSettings,
     pub deployments: Deployments,
     pub identity: gateway::identity::Settings,
     pub audit: Audit,
@@ -129,26 +137,6 @@ impl Default for Server {
     }
 }
 
-/// What may act on targets.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Runner {
-    /// `control-api` or `signed-webhook`; empty: nothing can be executed, and nothing is proposed.
-    pub kind: String,
-    pub url: String,
-    /// The environment variable that holds the token or the signing secret.
-    pub secret_env: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Webhook {
-    pub name: String,
-    pub url: String,
-    /// The environment variable that holds the signing secret.
-    pub secret_env: String,
-}
-
 /// Who may tell of deployments without a token.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -166,24 +154,6 @@ pub struct Audit {
     /// How often at least, where there are new records; decisions, starts and resolutions are
     /// anchored at once.
     pub anchor_every_s: u64,
-}
-
-/// What is taken out of all that is written, shown and sent, beside secrets.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Redaction {
-    /// E-mail addresses in telemetry and documents too. People who act keep theirs: it is how they
-    /// are known.
-    pub emails: bool,
-    /// Regular expressions; all that they match is taken out.
-    pub patterns: Vec<String>,
-}
-
-impl Redaction {
-    pub fn redactor(&self) -> Result<model::Redactor> {
-        model::Redactor::new(self.emails, &self.patterns)
-            .map_err(|bad| wrong_use(format!("redaction.patterns: {bad}")))
-    }
 }
 
 /// Seconds between two anchors at most.
@@ -454,37 +424,6 @@ impl Configuration {
         Ok(())
     }
 
-    /// The systems that are called.
-    fn check_calls(&self, text: &str) -> Found {
-        let runner = &self.runner;
-        if !matches!(runner.kind.as_str(), "" | "control-api" | "signed-webhook") {
-            let message = format!(
-                "runner.kind: expected control-api or signed-webhook, got {:?}",
-                runner.kind
-            );
-            return Err((line_of(text, "runner", "kind"), message));
-        }
-        if !runner.kind.is_empty() {
-            check_url("runner.url", &runner.url)
-                .map_err(|message| (line_of(text, "runner", "url"), message))?;
-        }
-        for (index, webhook) in self.webhook.iter().enumerate() {
-            check_url(&format!("webhook {}: url", webhook.name), &webhook.url)
-                .map_err(|message| (line_of_item(text, "webhook", index, "url"), message))?;
-            let again = self.webhook[..index]
-                .iter()
-                .any(|other| other.name == webhook.name);
-            if again || webhook.name.is_empty() {
-                let message = format!(
-                    "webhook.name: expected a name that no other webhook has, got {:?}",
-                    webhook.name
-                );
-                return Err((line_of_item(text, "webhook", index, "name"), message));
-            }
-        }
-        Ok(())
-    }
-
     /// The store's folder: what was typed, else what the file says.
     pub fn folder(&self, typed: Option<&Path>) -> PathBuf {
         typed.map_or_else(
@@ -499,19 +438,6 @@ impl Configuration {
 
 /// The line, and what was expected.
 type Found = std::result::Result<(), (usize, String)>;
-
-fn check_url(key: &str, text: &str) -> std::result::Result<(), String> {
-    let known = url::Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.host_str().is_some_and(|host| !host.is_empty())
-    });
-    if known {
-        return Ok(());
-    }
-    Err(format!(
-        "{key}: expected an URL such as https://host/path, got {text:?}"
-    ))
-}
 
 /// The line of a key in its table; that of the table, or the first, where it isn't found.
 fn line_of(text: &str, table: &str, key: &str) -> usize {

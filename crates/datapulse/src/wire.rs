@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use bus::Bus;
 use casework::{Casework, Clock, Driver, Stage, Toolbox};
-use integrations::run::{ControlApi, Runner, SignedWebhook};
-use integrations::{Secret, Webhook};
+use integrations::run::{ControlApi, Kubernetes, Runner, SignedWebhook};
+use integrations::{Outbound, Secret, Webhook};
 use model::{Keyring, Redactor};
 use sentinel::Sentinel;
 use tokio::sync::watch;
@@ -58,6 +58,7 @@ impl Parts {
         redactor: Redactor,
     ) -> Result<Self> {
         let store = store.into();
+        let outbound = Outbound::new(&configuration.outbound)?;
         let casework = plain_casework(&store, configuration, clock)?;
         casework.redact_with(redactor);
         let knowledge = store.knowledge();
@@ -67,8 +68,8 @@ impl Parts {
         Ok(Self {
             casework,
             store,
-            runner: runner(configuration)?,
-            channels: channels(configuration)?,
+            runner: runner(configuration, &outbound).await?,
+            channels: channels(configuration, &outbound)?,
             sentinel: configuration.sentinel.clone(),
             executor: configuration.executor.clone(),
             deployments_secret: match configuration.deployments.secret_env.as_str() {
@@ -111,15 +112,25 @@ fn plain_casework(
 }
 
 /// A runner from its kind, URL and secret.
-fn runner(configuration: &Configuration) -> Result<Option<Arc<dyn Runner>>> {
+///
+/// What the configuration names is listed by being there, exactly that host and port.
+async fn runner(
+    configuration: &Configuration,
+    outbound: &Outbound,
+) -> Result<Option<Arc<dyn Runner>>> {
     let runner = &configuration.runner;
     if runner.kind.is_empty() {
         return Ok(None);
     }
+    if runner.kind == configuration::KUBERNETES {
+        let cluster = Kubernetes::new(runner.kubernetes.clone()).await?;
+        return Ok(Some(Arc::new(cluster)));
+    }
+    let outbound = outbound.listed_url(&runner.url)?;
     let secret = configuration::secret(&runner.secret_env, "runner")?;
     Ok(Some(match runner.kind.as_str() {
-        "signed-webhook" => Arc::new(SignedWebhook::new(&runner.url, secret)?),
-        _ => Arc::new(ControlApi::new(&runner.url, secret)?),
+        "signed-webhook" => Arc::new(SignedWebhook::through(&runner.url, secret, outbound)?),
+        _ => Arc::new(ControlApi::through(&runner.url, secret, outbound)?),
     }))
 }
 
@@ -128,14 +139,20 @@ pub fn control_api(url: &str, token: &str) -> Result<Arc<dyn Runner>> {
     Ok(Arc::new(ControlApi::new(url, Secret::new(token))?))
 }
 
-fn channels(configuration: &Configuration) -> Result<Vec<Webhook>> {
+fn channels(configuration: &Configuration, outbound: &Outbound) -> Result<Vec<Webhook>> {
     configuration
         .webhook
         .iter()
         .map(|webhook| {
             let of = format!("webhook {}", webhook.name);
             let secret = configuration::secret(&webhook.secret_env, &of)?;
-            Ok(Webhook::new(&webhook.name, &webhook.url, secret)?)
+            let outbound = outbound.listed_url(&webhook.url)?;
+            Ok(Webhook::through(
+                &webhook.name,
+                &webhook.url,
+                secret,
+                outbound,
+            )?)
         })
         .collect()
 }

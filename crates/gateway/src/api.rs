@@ -1,10 +1,15 @@
 //! The API's resources, one file each.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use model::IncidentId;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::auth::Principal;
 use crate::problem::Problem;
@@ -29,8 +34,8 @@ impl<T: DeserializeOwned> FromRequest<Gateway> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &Gateway) -> Result<Self, Problem> {
-        match axum::Json::<T>::from_request(request, state).await {
-            Ok(axum::Json(body)) => Ok(Self(body)),
+        match axum::Json::<Object<T>>::from_request(request, state).await {
+            Ok(axum::Json(Object(body))) => Ok(Self(body)),
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 let text = format!("the body is over {MAX_BODY} bytes");
                 Err(Problem::new(rejection.status(), text))
@@ -40,6 +45,30 @@ impl<T: DeserializeOwned> FromRequest<Gateway> for Body<T> {
                 said(&rejection.body_text()),
             )),
         }
+    }
+}
+
+/// A JSON object. A derived type reads an array, too, as the values of its fields in order; nobody
+/// means that.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(body: D) -> Result<Self, D::Error> {
+        body.deserialize_map(Fields(PhantomData))
+    }
+}
+
+struct Fields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
     }
 }
 
@@ -85,4 +114,35 @@ pub fn incident_id(text: &str) -> Result<IncidentId, Problem> {
             "incident {text} not found: ids look like INC-202611-0a1b2c3d4e5f"
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::Object;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Two {
+        first: Option<u8>,
+        second: Option<u8>,
+    }
+
+    #[test]
+    fn a_body_is_an_object() {
+        let read = |text: &str| {
+            let read: Result<Object<Two>, _> = serde_json::from_str(text);
+            read.map(|Object(two)| two)
+                .map_err(|error| error.to_string())
+        };
+        let two = Two {
+            first: Some(1),
+            second: None,
+        };
+        assert_eq!(read("{\"first\": 1}"), Ok(two));
+        for text in ["[1, 2]", "[]", "1", "null"] {
+            let error = read(text).err();
+            assert!(error.is_some_and(|error| error.contains("expected an object")));
+        }
+    }
 }

@@ -8,8 +8,12 @@ use utoipa::{IntoParams, OpenApi};
 use crate::api::{
     automation, care, evidence, incidents, lessons, marks, observe, proposals, tokens,
 };
-use crate::problem::Problem;
+use crate::problem::{CORRELATION, Problem};
 use crate::routes::{Access, Dialect, Route, table};
+
+mod forms;
+
+use self::forms::Form;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -46,6 +50,7 @@ use crate::routes::{Access, Dialect, Route, table};
         automation::PersonLine,
         automation::PersonChange,
         crate::identity::login::LoginSettings,
+        crate::hooks::alerts::AlertsTaken,
         evidence::EvidenceRun,
         marks::Acknowledgement,
         marks::Note,
@@ -108,9 +113,14 @@ pub fn openapi() -> Value {
     let mut paths = Map::new();
     for route in table() {
         let entry = paths.entry(route.path.clone()).or_insert_with(|| json!({}));
-        entry[route.method.to_lowercase()] = operation(&route);
+        for method in std::iter::once(&route.method).chain(route.also) {
+            entry[method.to_lowercase()] = operation(&route, method);
+        }
     }
     document["paths"] = Value::Object(paths);
+    for (name, schema) in forms::schemas() {
+        document["components"]["schemas"][name] = schema;
+    }
     document["components"]["schemas"]["ElasticsearchError"] = elasticsearch_error();
     document["components"]["securitySchemes"] = json!({
         "token": { "type": "http", "scheme": "bearer" },
@@ -119,27 +129,23 @@ pub fn openapi() -> Value {
     document
 }
 
-fn operation(route: &Route) -> Value {
+fn operation(route: &Route, method: &str) -> Value {
+    let form = form(route);
+    let refuses = form.refuses.unwrap_or_else(|| refusal(route.dialect));
+    let mut responses = Map::from_iter([("default".to_owned(), refuses)]);
+    let given = form.gives.into_iter();
+    responses.extend(given.map(|(status, answer)| (status.to_owned(), answer)));
+    for answer in responses.values_mut() {
+        answer["headers"][CORRELATION.as_str()] = correlation();
+    }
     let mut operation = json!({
         "summary": route.summary,
-        "operationId": operation_id(route),
-        "responses": { "default": refusal(route.dialect) },
+        "operationId": operation_id(route, method),
+        "responses": responses,
     });
-    let mut success = json!({ "description": "Done" });
-    if !route.gives.is_empty() {
-        success["content"] = json!({ "application/json": { "schema": reference(route.gives) } });
-    }
-    if route.path.ends_with("/stream") {
-        success["content"] = json!({ "text/event-stream": { "schema": { "type": "string" } } });
-    }
-    for status in statuses(route) {
-        operation["responses"][*status] = success.clone();
-    }
-    if !route.takes.is_empty() {
-        operation["requestBody"] = json!({
-            "required": true,
-            "content": { "application/json": { "schema": reference(route.takes) } },
-        });
+    // What a GET's body means isn't defined, though it is read.
+    if let Some(body) = form.takes.filter(|_| method != "GET") {
+        operation["requestBody"] = body;
     }
     let mut parameters: Vec<Value> = route
         .path
@@ -147,7 +153,8 @@ fn operation(route: &Route) -> Value {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
-    parameters.extend(asked(route).iter().map(|parameter| json!(parameter)));
+    parameters.extend(asked(route).iter().map(|parameter| said(json!(parameter))));
+    parameters.extend(form.parameters);
     if !parameters.is_empty() {
         operation["parameters"] = Value::Array(parameters);
     }
@@ -160,6 +167,60 @@ fn operation(route: &Route) -> Value {
         }
     }
     operation
+}
+
+/// Every answer names its request.
+fn correlation() -> Value {
+    json!({ "required": true, "schema": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" } })
+}
+
+/// What stands behind a question mark is left out rather than null, and numbers have an end.
+fn said(mut parameter: Value) -> Value {
+    if let Some(kinds) = parameter.pointer_mut("/schema/type")
+        && let Some(kind) = kinds
+            .as_array()
+            .and_then(|kinds| kinds.iter().find(|kind| *kind != "null").cloned())
+    {
+        *kinds = kind;
+    }
+    if let Some(either) = parameter.pointer("/schema/oneOf").and_then(Value::as_array)
+        && let Some(schema) = either
+            .iter()
+            .find(|schema| schema["type"] != "null")
+            .cloned()
+    {
+        parameter["schema"] = schema;
+    }
+    if parameter["schema"]["type"] == "integer" {
+        parameter["schema"] = json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
+    }
+    parameter
+}
+
+/// What an operation takes and gives: as the table names it, else as others have it.
+fn form(route: &Route) -> Form {
+    if route.takes.is_empty()
+        && route.gives.is_empty()
+        && let Some(form) = forms::of(route.method, &route.path)
+    {
+        return form;
+    }
+    let mut success = json!({ "description": "Done" });
+    if !route.gives.is_empty() {
+        success["content"] = json!({ "application/json": { "schema": reference(route.gives) } });
+    }
+    if route.path.ends_with("/stream") {
+        success["content"] = json!({ "text/event-stream": { "schema": reference("StreamEvent") } });
+    }
+    let taken = json!({ "application/json": { "schema": reference(route.takes) } });
+    Form {
+        takes: (!route.takes.is_empty()).then(|| json!({ "required": true, "content": taken })),
+        gives: statuses(route)
+            .iter()
+            .map(|status| (*status, success.clone()))
+            .collect(),
+        ..Form::default()
+    }
 }
 
 /// How a route says no.
@@ -216,17 +277,13 @@ fn statuses(route: &Route) -> &'static [&'static str] {
     }
 }
 
-fn operation_id(route: &Route) -> String {
+fn operation_id(route: &Route, method: &str) -> String {
     let path = route.path.replace(crate::routes::API, "");
     let words: String = path
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
         .collect();
-    format!(
-        "{}{}",
-        route.method.to_lowercase(),
-        words.trim_end_matches('_')
-    )
+    format!("{}{}", method.to_lowercase(), words.trim_end_matches('_'))
 }
 
 fn reference(schema: &str) -> Value {

@@ -37,6 +37,8 @@ pub enum Access {
 /// One route.
 pub struct Route {
     pub method: &'static str,
+    /// Methods by which its handler does the same.
+    pub also: &'static [&'static str],
     /// As OpenAPI and axum write it.
     pub path: String,
     pub access: Access,
@@ -64,7 +66,7 @@ fn alert_hook(source: &str, summary: &'static str, handler: MethodRouter<Gateway
     let access = Access::Scope(Scope::IncidentsWrite);
     Route {
         max_body: integrations::alerts::MAX_BODY,
-        ..api("POST", &path, access, summary, ("", "AlertsTaken"), handler)
+        ..api("POST", &path, access, summary, ("", ""), handler)
     }
 }
 
@@ -79,6 +81,7 @@ fn api(
 ) -> Route {
     Route {
         method,
+        also: &[],
         path: format!("{API}{path}"),
         access,
         summary,
@@ -101,6 +104,7 @@ fn bare(
 ) -> Route {
     Route {
         method,
+        also: &[],
         path: path.to_owned(),
         access,
         summary,
@@ -131,6 +135,14 @@ fn elastic(
 fn or_page(route: Route) -> Route {
     Route {
         dialect: Dialect::ElasticsearchOrPage,
+        ..route
+    }
+}
+
+/// The same by another method.
+fn also(methods: &'static [&'static str], route: Route) -> Route {
+    Route {
+        also: methods,
         ..route
     }
 }
@@ -228,25 +240,25 @@ fn elasticsearch() -> Vec<Route> {
         elastic("PUT", "/{index}", telemetry, "Make a plain index", put(indices::create), MAX_BODY),
         elastic("DELETE", "/{index}", manage, "Delete an index", delete(indices::delete), 0),
         elastic("GET", "/{index}/_mapping", Access::Known, "Its mapping", get(indices::mapping), 0),
-        elastic("PUT", "/{index}/_mapping", telemetry, "Add fields to it", put(indices::put_mapping).post(indices::put_mapping), MAX_BODY),
+        also(&["POST"], elastic("PUT", "/{index}/_mapping", telemetry, "Add fields to it", put(indices::put_mapping).post(indices::put_mapping), MAX_BODY)),
         elastic("POST", "/_aliases", manage, "Change aliases, all or none", post(aliases::post), MAX_BODY),
         elastic("GET", "/_alias", Access::Known, "All aliases, by index", get(aliases::all), 0),
         elastic("GET", "/_alias/{name}", Access::Known, "An alias, by index", get(aliases::named_so), 0),
         elastic("GET", "/{index}/_alias", Access::Known, "An index's aliases", get(aliases::of_index), 0),
         elastic("GET", "/{index}/_alias/{name}", Access::Known, "One of them", get(aliases::one), 0),
-        elastic("PUT", "/{index}/_alias/{name}", manage, "Let a name stand for an index", put(aliases::put).post(aliases::put), MAX_BODY),
+        also(&["POST"], elastic("PUT", "/{index}/_alias/{name}", manage, "Let a name stand for an index", put(aliases::put).post(aliases::put), MAX_BODY)),
         elastic("DELETE", "/{index}/_alias/{name}", manage, "Let it stand for it no more", delete(aliases::delete), 0),
         elastic("GET", "/_cat/aliases", Access::Known, "All aliases, a line each", get(aliases::cat), 0),
-        elastic("POST", "/{index}/_refresh", Access::Known, "Make documents seen, which they are", post(indices::refresh).get(indices::refresh), MAX_BODY),
-        elastic("GET", "/{index}/_count", read, "How many documents a query finds", get(search::count).post(search::count), MAX_BODY),
-        elastic("POST", "/_mget", read, "Documents by index and id", get(documents::several).post(documents::several), MAX_BODY),
-        elastic("POST", "/{index}/_mget", read, "Documents of an index by their ids", get(documents::several_of).post(documents::several_of), MAX_BODY),
-        elastic("GET", "/_count", read, "The same for all indices", get(search::count_all).post(search::count_all), MAX_BODY),
-        elastic("GET", "/{index}/_search", read, "Search", get(search::search).post(search::search), MAX_BODY),
-        elastic("GET", "/_search", read, "Search all indices", get(search::all).post(search::all), MAX_BODY),
+        also(&["GET"], elastic("POST", "/{index}/_refresh", Access::Known, "Make documents seen, which they are", post(indices::refresh).get(indices::refresh), MAX_BODY)),
+        also(&["POST"], elastic("GET", "/{index}/_count", read, "How many documents a query finds", get(search::count).post(search::count), MAX_BODY)),
+        also(&["GET"], elastic("POST", "/_mget", read, "Documents by index and id", get(documents::several).post(documents::several), MAX_BODY)),
+        also(&["GET"], elastic("POST", "/{index}/_mget", read, "Documents of an index by their ids", get(documents::several_of).post(documents::several_of), MAX_BODY)),
+        also(&["POST"], elastic("GET", "/_count", read, "The same for all indices", get(search::count_all).post(search::count_all), MAX_BODY)),
+        also(&["POST"], elastic("GET", "/{index}/_search", read, "Search", get(search::search).post(search::search), MAX_BODY)),
+        also(&["POST"], elastic("GET", "/_search", read, "Search all indices", get(search::all).post(search::all), MAX_BODY)),
         elastic("POST", "/{index}/_doc", telemetry, "Add a document", post(documents::add), MAX_BODY),
-        elastic("PUT", "/{index}/_doc/{id}", telemetry, "Add or replace a document", put(documents::put).post(documents::put), MAX_BODY),
-        elastic("PUT", "/{index}/_create/{id}", telemetry, "Add a document that isn't there", put(documents::create).post(documents::create), MAX_BODY),
+        also(&["POST"], elastic("PUT", "/{index}/_doc/{id}", telemetry, "Add or replace a document", put(documents::put).post(documents::put), MAX_BODY)),
+        also(&["POST"], elastic("PUT", "/{index}/_create/{id}", telemetry, "Add a document that isn't there", put(documents::create).post(documents::create), MAX_BODY)),
         elastic("GET", "/{index}/_doc/{id}", read, "A document by its id", get(documents::get), 0),
         elastic("DELETE", "/{index}/_doc/{id}", telemetry, "Delete a document", delete(documents::delete), 0),
         elastic("POST", "/{index}/_update/{id}", telemetry, "Put fields over a document's", post(update::post), MAX_BODY),
@@ -257,15 +269,15 @@ fn elasticsearch() -> Vec<Route> {
         elastic("GET", "/_cat/indices/{index}", read, "Some indices, a line each", get(cat::indices), 0),
         elastic("GET", "/_index_template", Access::Known, "All index templates", get(templates::all), 0),
         elastic("GET", "/_index_template/{name}", Access::Known, "An index template", get(templates::get), 0),
-        elastic("PUT", "/_index_template/{name}", telemetry, "Make or replace an index template", put(templates::put).post(templates::put), MAX_BODY),
+        also(&["POST"], elastic("PUT", "/_index_template/{name}", telemetry, "Make or replace an index template", put(templates::put).post(templates::put), MAX_BODY)),
         elastic("DELETE", "/_index_template/{name}", manage, "Delete an index template", delete(templates::delete), 0),
         elastic("GET", "/_enrich/policy", Access::Known, "All enrich policies", get(enrich::all), 0),
         elastic("GET", "/_enrich/policy/{name}", Access::Known, "An enrich policy", get(enrich::get), 0),
         elastic("PUT", "/_enrich/policy/{name}", telemetry, "Make an enrich policy", put(enrich::put), MAX_BODY),
-        elastic("PUT", "/_enrich/policy/{name}/_execute", telemetry, "Let queries use it", put(enrich::execute).post(enrich::execute), 0),
+        also(&["POST"], elastic("PUT", "/_enrich/policy/{name}/_execute", telemetry, "Let queries use it", put(enrich::execute).post(enrich::execute), 0)),
         elastic("DELETE", "/_enrich/policy/{name}", manage, "Delete an enrich policy", delete(enrich::delete), 0),
-        elastic("POST", "/_bulk", telemetry, "Elasticsearch's bulk intake", post(intake::bulk::all).put(intake::bulk::all), bulk),
-        elastic("POST", "/{index}/_bulk", telemetry, "The same for one index", post(intake::bulk::one).put(intake::bulk::one), bulk),
+        also(&["PUT"], elastic("POST", "/_bulk", telemetry, "Elasticsearch's bulk intake", post(intake::bulk::all).put(intake::bulk::all), bulk)),
+        also(&["PUT"], elastic("POST", "/{index}/_bulk", telemetry, "The same for one index", post(intake::bulk::one).put(intake::bulk::one), bulk)),
         elastic("POST", "/_query", read, "ES|QL", post(intake::query::run), MAX_BODY),
         elastic("POST", "/_query/async", read, "ES|QL that goes on by itself", post(asynchronous::begin), MAX_BODY),
         elastic("GET", "/_query/async/{id}", read, "Its answer, where there is one", get(asynchronous::get), 0),

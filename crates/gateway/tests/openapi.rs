@@ -53,6 +53,47 @@ fn every_reference_leads_to_a_schema() {
     }
 }
 
+/// 204 and 303 have no body; any other success says what is in its own.
+#[test]
+fn every_answer_says_what_is_in_it() {
+    let document = openapi();
+    let paths = document["paths"].as_object().expect("paths");
+    let operations = paths.iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().expect("methods");
+        methods
+            .iter()
+            .map(move |(method, told)| (path, method, told))
+    });
+    for (path, method, told) in operations {
+        let answers = told["responses"].as_object().expect("answers");
+        for (status, answer) in answers {
+            let empty = ["204", "303"].contains(&status.as_str());
+            let says = answer["content"].is_object();
+            assert_eq!(says, !empty, "{method} {path}: {status}");
+        }
+    }
+}
+
+#[test]
+fn a_filter_takes_every_status_and_severity() {
+    let document = openapi();
+    let parameters = &document["paths"]["/api/datapulse/v1/incidents"]["get"]["parameters"];
+    let pattern = |name: &str| {
+        let asked = parameters.as_array().expect("parameters");
+        let one = asked.iter().find(|one| one["name"] == name);
+        one.and_then(|one| one["schema"]["pattern"].as_str())
+            .expect("a pattern")
+            .to_owned()
+    };
+    let (statuses, severities) = (pattern("status"), pattern("severity"));
+    for status in model::Status::ALL {
+        assert!(statuses.contains(status.name()), "{statuses}");
+    }
+    for severity in model::Severity::ALL {
+        assert!(severities.contains(severity.name()), "{severities}");
+    }
+}
+
 /// What isn't asked for by name can't be drawn: an object without properties tells a client nothing.
 #[test]
 fn no_schema_is_an_object_of_which_nothing_is_said() {

@@ -1,5 +1,5 @@
-//! Whom we call, and who calls us: runners that act on targets, webhooks that tell people, and what
-//! others tell of deployments.
+//! Whom we call, and who calls us: runners that act on targets, webhooks that tell people, places
+//! outside that keep anchors, and what others tell of deployments.
 //!
 //! Only this crate knows other systems' words and wires. Every call has a time limit, a size
 //! limit and an error that says whether the other side may have acted.
@@ -8,6 +8,7 @@
 //! client that both call through).
 
 pub mod alerts;
+pub mod anchors;
 mod body_signature;
 pub mod deployments;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod signature;
 mod stand_in;
 pub mod webhook;
 
+pub use anchors::{AnchorPlace, Custody};
 pub use error::Error;
 pub use outbound::{Outbound, OutboundSettings};
 pub use run::{Known, Order, Receipt, Runner};

@@ -39,8 +39,8 @@ mod tests;
 
 pub use allowed::{AllowedDestination, Named};
 pub use call::{
-    Answer, Call, LONGEST_COME_BACK, LONGEST_TIME, MAX_ANSWER, MAX_HEADER_BYTES, MAX_REQUEST,
-    USUAL_TIME,
+    Answer, Call, LONGEST_COME_BACK, LONGEST_TIME, MAX_ANSWER, MAX_HEADER_BYTES, MAX_LARGE,
+    MAX_REQUEST, USUAL_TIME,
 };
 pub use destination::{Destination, MAX_URL};
 pub use destinations::{

@@ -721,6 +721,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datapulse/v1/webhook/integrations/alertmanager": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Alerts of Alertmanager, as findings */
+        post: operations["post_webhook_integrations_alertmanager"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/webhook/integrations/grafana": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Alerts of Grafana, as findings */
+        post: operations["post_webhook_integrations_grafana"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/webhook/integrations/kibana": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Alerts of Kibana's rules, as findings */
+        post: operations["post_webhook_integrations_kibana"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datapulse/v1/oidc/settings": {
         parameters: {
             query?: never;
@@ -989,7 +1040,8 @@ export interface paths {
         get: operations["get__index___mapping"];
         /** Add fields to it */
         put: operations["put__index___mapping"];
-        post?: never;
+        /** Add fields to it */
+        post: operations["post__index___mapping"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1075,7 +1127,8 @@ export interface paths {
         get: operations["get__index___alias__name"];
         /** Let a name stand for an index */
         put: operations["put__index___alias__name"];
-        post?: never;
+        /** Let a name stand for an index */
+        post: operations["post__index___alias__name"];
         /** Let it stand for it no more */
         delete: operations["delete__index___alias__name"];
         options?: never;
@@ -1107,7 +1160,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Make documents seen, which they are */
+        get: operations["get__index___refresh"];
         put?: never;
         /** Make documents seen, which they are */
         post: operations["post__index___refresh"];
@@ -1127,7 +1181,8 @@ export interface paths {
         /** How many documents a query finds */
         get: operations["get__index___count"];
         put?: never;
-        post?: never;
+        /** How many documents a query finds */
+        post: operations["post__index___count"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1141,7 +1196,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Documents by index and id */
+        get: operations["get__mget"];
         put?: never;
         /** Documents by index and id */
         post: operations["post__mget"];
@@ -1158,7 +1214,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Documents of an index by their ids */
+        get: operations["get__index___mget"];
         put?: never;
         /** Documents of an index by their ids */
         post: operations["post__index___mget"];
@@ -1178,7 +1235,8 @@ export interface paths {
         /** The same for all indices */
         get: operations["get__count"];
         put?: never;
-        post?: never;
+        /** The same for all indices */
+        post: operations["post__count"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1195,7 +1253,8 @@ export interface paths {
         /** Search */
         get: operations["get__index___search"];
         put?: never;
-        post?: never;
+        /** Search */
+        post: operations["post__index___search"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1212,7 +1271,8 @@ export interface paths {
         /** Search all indices */
         get: operations["get__search"];
         put?: never;
-        post?: never;
+        /** Search all indices */
+        post: operations["post__search"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1247,7 +1307,8 @@ export interface paths {
         get: operations["get__index___doc__id"];
         /** Add or replace a document */
         put: operations["put__index___doc__id"];
-        post?: never;
+        /** Add or replace a document */
+        post: operations["post__index___doc__id"];
         /** Delete a document */
         delete: operations["delete__index___doc__id"];
         options?: never;
@@ -1265,7 +1326,8 @@ export interface paths {
         get?: never;
         /** Add a document that isn't there */
         put: operations["put__index___create__id"];
-        post?: never;
+        /** Add a document that isn't there */
+        post: operations["post__index___create__id"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1402,7 +1464,8 @@ export interface paths {
         get: operations["get__index_template__name"];
         /** Make or replace an index template */
         put: operations["put__index_template__name"];
-        post?: never;
+        /** Make or replace an index template */
+        post: operations["post__index_template__name"];
         /** Delete an index template */
         delete: operations["delete__index_template__name"];
         options?: never;
@@ -1456,7 +1519,8 @@ export interface paths {
         get?: never;
         /** Let queries use it */
         put: operations["put__enrich_policy__name___execute"];
-        post?: never;
+        /** Let queries use it */
+        post: operations["post__enrich_policy__name___execute"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1471,7 +1535,8 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /** Elasticsearch's bulk intake */
+        put: operations["put__bulk"];
         /** Elasticsearch's bulk intake */
         post: operations["post__bulk"];
         delete?: never;
@@ -1488,7 +1553,8 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /** The same for one index */
+        put: operations["put__index___bulk"];
         /** The same for one index */
         post: operations["post__index___bulk"];
         delete?: never;
@@ -1675,6 +1741,23 @@ export interface components {
         AgentReport: {
             incident_id: components["schemas"]["IncidentId"];
             report: components["schemas"]["Report"];
+        };
+        /** @description What became of a call's alerts. */
+        AlertsTaken: {
+            /** @description Alerts that were read and stored. */
+            alerts: number;
+            opened: string[];
+            joined: string[];
+            resolved: string[];
+            /** @description Firing alerts that name no service: stored, and nothing more. */
+            without_service: number;
+            /** @description Sent by a button that tries the way: stored, and nothing more. */
+            trials: number;
+            /**
+             * Format: int64
+             * @description Over the limit of one call, or left out by the sender: not read.
+             */
+            left_out: number;
         };
         /** @description What people said of the answers so far. */
         AnswerScore: {
@@ -2871,6 +2954,390 @@ export interface components {
          * @enum {string}
          */
         Writer: "gateway" | "sentinel" | "analyst" | "resolver" | "executor" | "notifier";
+        About: {
+            name: string;
+            cluster_name: string;
+            cluster_uuid: string;
+            tagline: string;
+            version: {
+                number: string;
+                build_flavor: string;
+            } & {
+                [key: string]: unknown;
+            };
+        };
+        Acknowledged: {
+            acknowledged: boolean;
+            errors?: boolean;
+            shards_acknowledged?: boolean;
+            index?: string;
+        };
+        AliasActions: {
+            actions: {
+                add?: components["schemas"]["AliasAction"];
+                remove?: components["schemas"]["AliasAction"];
+            }[];
+        };
+        AliasAction: {
+            index: string;
+            alias: string;
+            is_write_index?: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        AliasOptions: {
+            is_write_index?: boolean;
+            is_hidden?: boolean;
+        };
+        AliasMissing: {
+            error: string;
+            /** Format: int32 */
+            status: number;
+        };
+        AsyncQuery: {
+            id?: string;
+            is_running: boolean;
+            is_partial?: boolean;
+            took?: number;
+            columns?: components["schemas"]["EsqlColumn"][];
+            values?: unknown[][];
+        } & {
+            [key: string]: unknown;
+        };
+        AsyncQueryRequest: {
+            query: string;
+            columnar?: boolean;
+            wait_for_completion_timeout?: string;
+            keep_alive?: string;
+            keep_on_completion?: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        BulkAnswer: {
+            errors: boolean;
+            took: number;
+            items: {
+                [key: string]: {
+                    _index: string;
+                    _id?: string | null;
+                    status: number;
+                } & {
+                    [key: string]: unknown;
+                };
+            }[];
+        };
+        /** @description What is asked for, by index. */
+        ByIndex: {
+            [key: string]: {
+                [key: string]: unknown;
+            };
+        };
+        ClusterHealth: {
+            cluster_name: string;
+            /** @enum {string} */
+            status: "green" | "yellow" | "red";
+            timed_out: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        CountAnswer: {
+            count: number;
+            _shards: components["schemas"]["Shards"];
+        };
+        DeploymentNoted: {
+            /** @enum {string} */
+            result: "created" | "updated" | "ignored";
+            index?: string;
+            id?: string;
+            reason?: string;
+        };
+        /** @description What the other system posts, in its own words: alerts of Alertmanager and Grafana, or the template that Kibana's action is given. */
+        AlertsPosted: {
+            alerts: {
+                /** @enum {string} */
+                status: "firing" | "resolved";
+                labels: {
+                    [key: string]: string;
+                };
+                annotations?: {
+                    [key: string]: string;
+                };
+                /** Format: date-time */
+                startsAt?: string;
+                /** Format: date-time */
+                endsAt?: string;
+                fingerprint?: string;
+            }[];
+        } | {
+            [key: string]: unknown;
+        };
+        /** @description A deployment in our own form; the payloads of GitHub, GitLab and Argo CD are taken as they come. */
+        DeploymentTold: {
+            service: string;
+            version?: string;
+            id?: string;
+            /** Format: date-time */
+            at?: string;
+            /** @enum {string} */
+            kind?: "deploy" | "config" | "flag" | "scale";
+            author?: string;
+            description?: string;
+            commit?: string;
+            files?: string[];
+            diff?: string;
+            environment?: string;
+            /** @enum {string} */
+            outcome?: "success" | "failure";
+            url?: string;
+        } | {
+            [key: string]: unknown;
+        };
+        /** @description A document's fields. */
+        Document: {
+            [key: string]: unknown;
+        };
+        EnrichExecution: {
+            status: {
+                phase: string;
+            };
+        };
+        EnrichPolicy: {
+            match: {
+                indices: components["schemas"]["Names"];
+                match_field: string;
+                enrich_fields: components["schemas"]["Names"];
+            } & {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        EnrichPolicyList: {
+            policies: {
+                config: {
+                    [key: string]: unknown;
+                };
+            }[];
+        };
+        EsqlAnswer: {
+            took: number;
+            is_partial?: boolean;
+            columns: components["schemas"]["EsqlColumn"][];
+            values: unknown[][];
+        } & {
+            [key: string]: unknown;
+        };
+        EsqlColumn: {
+            name: string;
+            type: string;
+        } & {
+            [key: string]: unknown;
+        };
+        EsqlRequest: {
+            query: string;
+            columnar?: boolean;
+            filter?: {
+                [key: string]: unknown;
+            };
+            params?: unknown[];
+        } & {
+            [key: string]: unknown;
+        };
+        FoundDocument: {
+            _index: string;
+            _id: string;
+            found: boolean;
+            _source?: components["schemas"]["Document"];
+        };
+        IndexDefinition: {
+            mappings?: components["schemas"]["Mapping"];
+            settings?: {
+                [key: string]: unknown;
+            };
+            aliases?: {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        IndexTemplate: {
+            index_patterns: components["schemas"]["Names"];
+            priority?: number;
+            template?: components["schemas"]["IndexDefinition"];
+            data_stream?: {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        IndexTemplateList: {
+            index_templates: {
+                name: string;
+                index_template: {
+                    [key: string]: unknown;
+                };
+            }[];
+        };
+        Mapping: {
+            properties?: {
+                [key: string]: {
+                    type?: string;
+                } & {
+                    [key: string]: unknown;
+                };
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        MultiGet: {
+            docs?: ({
+                _index?: string;
+                _id: string | number;
+            } & {
+                [key: string]: unknown;
+            })[];
+            ids?: (string | number)[];
+        } & {
+            [key: string]: unknown;
+        };
+        MultiGetAnswer: {
+            docs: ({
+                _index: string;
+                _id: string;
+                found?: boolean;
+            } & {
+                [key: string]: unknown;
+            })[];
+        };
+        Names: string | string[];
+        /** @description ExportLogsServiceRequest of OTLP. */
+        OtlpLogs: {
+            resourceLogs?: {
+                [key: string]: unknown;
+            }[];
+        } & {
+            [key: string]: unknown;
+        };
+        /** @description ExportMetricsServiceRequest of OTLP. */
+        OtlpMetrics: {
+            resourceMetrics?: {
+                [key: string]: unknown;
+            }[];
+        } & {
+            [key: string]: unknown;
+        };
+        /** @description ExportTraceServiceRequest of OTLP. */
+        OtlpTraces: {
+            resourceSpans?: {
+                [key: string]: unknown;
+            }[];
+        } & {
+            [key: string]: unknown;
+        };
+        /** @description What wasn't taken, where some wasn't. */
+        OtlpAnswer: {
+            partialSuccess?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        Readiness: {
+            ready: boolean;
+            waits_for: string[];
+            health: components["schemas"]["Health"];
+        };
+        Refreshed: {
+            _shards: components["schemas"]["Shards"];
+        };
+        /** @description `google.rpc.Status`, which OTLP's errors are. */
+        RpcStatus: {
+            /** Format: int32 */
+            code: number;
+            message: string;
+        };
+        SearchAnswer: {
+            took: number;
+            timed_out: boolean;
+            _shards: components["schemas"]["Shards"];
+            hits: {
+                total?: {
+                    value: number;
+                    /** @enum {string} */
+                    relation: "eq" | "gte";
+                };
+                max_score?: number | null;
+                hits: ({
+                    _index: string;
+                    _id: string;
+                } & {
+                    [key: string]: unknown;
+                })[];
+            };
+            aggregations?: {
+                [key: string]: unknown;
+            };
+        };
+        SearchRequest: {
+            query?: {
+                match_all?: Record<string, never>;
+                exists?: {
+                    field: string;
+                };
+                term?: {
+                    [key: string]: unknown;
+                };
+                match?: {
+                    [key: string]: unknown;
+                };
+                range?: {
+                    [key: string]: unknown;
+                };
+                bool?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            size?: number;
+            from?: number;
+            sort?: unknown;
+            _source?: unknown;
+            aggs?: {
+                [key: string]: {
+                    [key: string]: unknown;
+                };
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        Shards: {
+            total: number;
+            successful: number;
+            failed: number;
+            skipped?: number;
+        };
+        StoredDocument: {
+            _index: string;
+            _id: string;
+            _version?: number;
+            /** @enum {string} */
+            result: "created" | "updated" | "deleted" | "not_found" | "noop";
+            _shards: components["schemas"]["Shards"];
+        };
+        /** @description One event of the stream; its data is JSON. */
+        StreamEvent: {
+            /** @enum {string} */
+            event: "incident" | "health" | "resync";
+            id?: string;
+            data: string;
+        };
+        UpdateRequest: {
+            doc: components["schemas"]["Document"];
+            upsert?: components["schemas"]["Document"];
+            doc_as_upsert?: boolean;
+            detect_noop?: boolean;
+        } & {
+            [key: string]: unknown;
+        };
         ElasticsearchError: {
             error: {
                 type: string;
@@ -2896,16 +3363,16 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Of these statuses, separated by commas. */
-                status?: string | null;
+                status?: string;
                 /** @description Of these severities, separated by commas. */
-                severity?: string | null;
-                service?: string | null;
+                severity?: string;
+                service?: string;
                 /** @description Words in the title, service or cause. */
-                text?: string | null;
+                text?: string;
                 /** @description A field, with `-` before it for the last first. */
-                sort?: string | null;
+                sort?: string;
                 offset?: number;
-                limit?: number | null;
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -2916,6 +3383,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2925,6 +3393,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2949,6 +3418,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2958,6 +3428,7 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2967,6 +3438,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2989,6 +3461,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2998,6 +3471,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3010,7 +3484,7 @@ export interface operations {
         parameters: {
             query?: {
                 offset?: number;
-                limit?: number | null;
+                limit?: number;
             };
             header?: never;
             path: {
@@ -3023,6 +3497,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3032,6 +3507,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3054,6 +3530,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3063,6 +3540,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3085,6 +3563,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3094,6 +3573,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3120,6 +3600,7 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3129,6 +3610,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3156,6 +3638,7 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3165,6 +3648,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3192,6 +3676,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3201,6 +3686,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3228,6 +3714,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3237,6 +3724,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3257,6 +3745,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3266,6 +3755,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3290,6 +3780,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3299,6 +3790,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3323,6 +3815,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3332,6 +3825,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3344,9 +3838,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description `202611`; without it, the present month. */
-                month?: string | null;
+                month?: string;
                 offset?: number;
-                limit?: number | null;
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -3357,6 +3851,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3366,6 +3861,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3386,6 +3882,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3395,6 +3892,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3419,6 +3917,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3428,6 +3927,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3452,6 +3952,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3461,6 +3962,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3481,6 +3983,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3490,6 +3993,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3513,6 +4017,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3522,6 +4027,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3548,6 +4054,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3557,6 +4064,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3583,6 +4091,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3592,6 +4101,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3618,6 +4128,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3627,6 +4138,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3653,6 +4165,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3662,6 +4175,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3688,6 +4202,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3697,6 +4212,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3723,6 +4239,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3732,6 +4249,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3754,6 +4272,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3763,6 +4282,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3785,6 +4305,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3794,6 +4315,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3814,6 +4336,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3823,6 +4346,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3847,6 +4371,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3856,6 +4381,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3876,6 +4402,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3885,6 +4412,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3911,6 +4439,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3920,6 +4449,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3940,6 +4470,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3949,6 +4480,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3960,8 +4492,8 @@ export interface operations {
     get_services__name__series: {
         parameters: {
             query?: {
-                from?: components["schemas"]["Timestamp"] | null;
-                to?: components["schemas"]["Timestamp"] | null;
+                from?: components["schemas"]["Timestamp"];
+                to?: components["schemas"]["Timestamp"];
             };
             header?: never;
             path: {
@@ -3974,6 +4506,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3983,6 +4516,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4003,6 +4537,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4012,6 +4547,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4032,6 +4568,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4041,6 +4578,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4061,15 +4599,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": components["schemas"]["StreamEvent"];
                 };
             };
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4090,6 +4630,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4099,6 +4640,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4111,11 +4653,11 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Names and wildcards, separated by commas. */
-                index?: string | null;
+                index?: string;
                 /** @description `index`, `documents`, `bytes`, `segments`, `oldest` or `newest`; `-` before it: the largest first. */
-                sort?: string | null;
+                sort?: string;
                 offset?: number;
-                limit?: number | null;
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -4126,6 +4668,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4135,6 +4678,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4159,6 +4703,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4168,6 +4713,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4188,6 +4734,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4197,6 +4744,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4217,6 +4765,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4226,6 +4775,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4250,6 +4800,7 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4259,6 +4810,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4281,6 +4833,7 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4288,6 +4841,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4308,6 +4862,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4317,6 +4872,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4332,18 +4888,151 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeploymentTold"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["DeploymentNoted"];
+                };
+            };
+            /** @description Done */
+            201: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentNoted"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentNoted"];
+                };
             };
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhook_integrations_alertmanager: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertsPosted"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertsTaken"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhook_integrations_grafana: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertsPosted"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertsTaken"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhook_integrations_kibana: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertsPosted"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertsTaken"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4364,6 +5053,7 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4373,6 +5063,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4390,9 +5081,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
-            200: {
+            /** @description Elsewhere */
+            303: {
                 headers: {
+                    location: string;
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4400,6 +5093,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4410,16 +5104,22 @@ export interface operations {
     };
     get_oidc_callback: {
         parameters: {
-            query?: never;
+            query?: {
+                code?: string;
+                state?: string;
+                error?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
-            200: {
+            /** @description Elsewhere */
+            303: {
                 headers: {
+                    location: string;
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4427,6 +5127,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4447,6 +5148,7 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4454,6 +5156,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4469,21 +5172,33 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OtlpLogs"];
+                "application/x-protobuf": string;
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A problem document */
-            default: {
-                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["OtlpAnswer"];
+                    "application/x-protobuf": string;
+                };
+            };
+            /** @description A status of gRPC's, or a problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RpcStatus"];
+                    "application/x-protobuf": string;
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -4496,21 +5211,33 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OtlpMetrics"];
+                "application/x-protobuf": string;
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A problem document */
-            default: {
-                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["OtlpAnswer"];
+                    "application/x-protobuf": string;
+                };
+            };
+            /** @description A status of gRPC's, or a problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RpcStatus"];
+                    "application/x-protobuf": string;
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -4523,21 +5250,33 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OtlpTraces"];
+                "application/x-protobuf": string;
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A problem document */
-            default: {
-                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["OtlpAnswer"];
+                    "application/x-protobuf": string;
+                };
+            };
+            /** @description A status of gRPC's, or a problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RpcStatus"];
+                    "application/x-protobuf": string;
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -4546,15 +5285,22 @@ export interface operations {
     post_api_v1_write: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                "Content-Encoding": "snappy";
+            };
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/x-protobuf": string;
+            };
+        };
         responses: {
             /** @description Done */
-            200: {
+            204: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4562,6 +5308,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4582,13 +5329,20 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        status: "ok";
+                    };
+                };
             };
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4609,13 +5363,27 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description Done */
+            503: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
             };
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4636,13 +5404,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/plain": string;
+                };
             };
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4663,13 +5435,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
             };
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4680,16 +5456,20 @@ export interface operations {
     };
     get_login: {
         parameters: {
-            query?: never;
+            query: {
+                code: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
-            200: {
+            /** @description Elsewhere */
+            303: {
                 headers: {
+                    location: string;
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4697,6 +5477,7 @@ export interface operations {
             /** @description A problem document */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4717,13 +5498,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["About"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4746,13 +5531,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ByIndex"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4770,18 +5559,26 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["IndexDefinition"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4804,13 +5601,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4833,13 +5634,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ByIndex"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4857,18 +5662,63 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Mapping"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__index___mapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Mapping"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4884,18 +5734,26 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AliasActions"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4916,13 +5774,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ByIndex"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4945,13 +5807,27 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ByIndex"];
+                };
+            };
+            /** @description It isn't there */
+            404: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliasMissing"] | components["schemas"]["ElasticsearchError"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4974,13 +5850,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ByIndex"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5004,13 +5884,27 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ByIndex"];
+                };
+            };
+            /** @description It isn't there */
+            404: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliasMissing"] | components["schemas"]["ElasticsearchError"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5029,18 +5923,64 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AliasOptions"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__index___alias__name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AliasOptions"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5064,13 +6004,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5091,13 +6035,50 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/plain": string;
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    get__index___refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refreshed"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5120,13 +6101,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Refreshed"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5149,13 +6134,85 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["CountAnswer"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__index___count: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountAnswer"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    get__mget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MultiGetAnswer"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5171,18 +6228,59 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MultiGet"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MultiGetAnswer"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    get__index___mget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+            };
+            cookie?: never;
+        };
         requestBody?: never;
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["MultiGetAnswer"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5200,18 +6298,26 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MultiGet"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["MultiGetAnswer"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5232,13 +6338,52 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["CountAnswer"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__count: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountAnswer"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5261,13 +6406,54 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["SearchAnswer"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__index___search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchAnswer"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5288,13 +6474,52 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["SearchAnswer"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchAnswer"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5312,18 +6537,26 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Document"];
+            };
+        };
         responses: {
             /** @description Done */
-            200: {
+            201: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["StoredDocument"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5347,13 +6580,27 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["FoundDocument"];
+                };
+            };
+            /** @description It isn't there */
+            404: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundDocument"] | components["schemas"]["ElasticsearchError"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5372,18 +6619,84 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Document"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["StoredDocument"];
+                };
+            };
+            /** @description Done */
+            201: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredDocument"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__index___doc__id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Document"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredDocument"];
+                };
+            };
+            /** @description Done */
+            201: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredDocument"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5407,13 +6720,27 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["StoredDocument"];
+                };
+            };
+            /** @description It isn't there */
+            404: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredDocument"] | components["schemas"]["ElasticsearchError"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5432,18 +6759,64 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Document"];
+            };
+        };
         responses: {
             /** @description Done */
-            200: {
+            201: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["StoredDocument"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__index___create__id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Document"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredDocument"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5462,18 +6835,36 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateRequest"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["StoredDocument"];
+                };
+            };
+            /** @description Done */
+            201: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredDocument"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5497,13 +6888,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5524,13 +6919,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ClusterHealth"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5551,13 +6950,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/plain": string;
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5578,13 +6981,20 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/plain": string;
+                    "application/json": {
+                        [key: string]: string | null;
+                    }[];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5607,13 +7017,20 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/plain": string;
+                    "application/json": {
+                        [key: string]: string | null;
+                    }[];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5634,13 +7051,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["IndexTemplateList"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5663,13 +7084,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["IndexTemplateList"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5687,18 +7112,63 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IndexTemplate"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__index_template__name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IndexTemplate"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5721,13 +7191,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5748,13 +7222,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["EnrichPolicyList"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5777,13 +7255,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["EnrichPolicyList"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5801,18 +7283,26 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnrichPolicy"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5835,13 +7325,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5864,13 +7358,85 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["EnrichExecution"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    post__enrich_policy__name___execute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrichExecution"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    put__bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5886,18 +7452,63 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElasticsearchError"];
+                };
+            };
+        };
+    };
+    put__index___bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            /** @description An error in Elasticsearch's form */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5915,18 +7526,26 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5942,18 +7561,30 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EsqlRequest"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["EsqlAnswer"];
+                    "text/csv": string;
+                    "text/tab-separated-values": string;
+                    "text/plain": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5969,18 +7600,30 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AsyncQueryRequest"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["AsyncQuery"];
+                    "text/csv": string;
+                    "text/tab-separated-values": string;
+                    "text/plain": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6003,13 +7646,21 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["AsyncQuery"];
+                    "text/csv": string;
+                    "text/tab-separated-values": string;
+                    "text/plain": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6032,13 +7683,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6061,13 +7716,21 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["AsyncQuery"];
+                    "text/csv": string;
+                    "text/tab-separated-values": string;
+                    "text/plain": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
             };
             /** @description An error in Elasticsearch's form */
             default: {
                 headers: {
+                    "x-correlation-id": string;
                     [name: string]: unknown;
                 };
                 content: {

@@ -1,6 +1,7 @@
 //! `datapulse doctor`: what is configured, what is reachable, and every limit.
 
 use anyhow::Result;
+use integrations::run::Kubernetes;
 use serde_json::{Value, json};
 use store::elastic::Change;
 use store::embedded::{Embedded, Health};
@@ -9,7 +10,7 @@ use store::{Elastic, Telemetry};
 
 use crate::arguments::Output;
 use crate::context::Context as Here;
-use crate::{client, print};
+use crate::{client, configuration, print};
 
 mod trust;
 
@@ -69,34 +70,45 @@ struct Check {
     says: String,
 }
 
+/// What acts on targets: whether it can be reached, where that can be asked without acting.
+async fn runner(here: &Here) -> Check {
+    let runner = &here.configuration.runner;
+    let check = |state, says| Check {
+        name: "runner",
+        state,
+        says,
+    };
+    if runner.kind.is_empty() {
+        let says = "none configured: nothing can be executed (see [runner] in datapulse.toml)";
+        return check(State::Note, says.to_owned());
+    }
+    if runner.kind == configuration::KUBERNETES {
+        let settings = runner.kubernetes.clone();
+        let place = format!("kubernetes, namespace {}", settings.namespace);
+        let asked = async { Kubernetes::new(settings).await?.check().await };
+        return match asked.await {
+            Ok(()) => check(State::Good, format!("{place}: it answers and may be read")),
+            Err(error) => check(State::Bad, format!("{place}: {error}")),
+        };
+    }
+    let set = std::env::var(&runner.secret_env).is_ok_and(|value| !value.is_empty());
+    let says = format!(
+        "{} at {}; its secret in {} is {}",
+        runner.kind,
+        runner.url,
+        runner.secret_env,
+        if set { "set" } else { "not set" }
+    );
+    check(if set { State::Good } else { State::Bad }, says)
+}
+
 async fn checks(here: &Here) -> Vec<Check> {
     let kept = match here.configuration.is_elasticsearch() {
         true => elasticsearch(here).await,
         false => folder(here).await,
     };
     let mut found = vec![kept, server(here).await, retention(here).await];
-    let runner = &here.configuration.runner;
-    found.push(if runner.kind.is_empty() {
-        Check {
-            name: "runner",
-            state: State::Note,
-            says: "none configured: nothing can be executed (see [runner] in datapulse.toml)"
-                .to_owned(),
-        }
-    } else {
-        let set = std::env::var(&runner.secret_env).is_ok_and(|value| !value.is_empty());
-        Check {
-            name: "runner",
-            state: if set { State::Good } else { State::Bad },
-            says: format!(
-                "{} at {}; its secret in {} is {}",
-                runner.kind,
-                runner.url,
-                runner.secret_env,
-                if set { "set" } else { "not set" }
-            ),
-        }
-    });
+    found.push(runner(here).await);
     for webhook in &here.configuration.webhook {
         let set = std::env::var(&webhook.secret_env).is_ok_and(|value| !value.is_empty());
         found.push(Check {

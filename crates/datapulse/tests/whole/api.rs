@@ -272,7 +272,9 @@ async fn pages_stand_under_their_policy() {
         .values()
         .map(|path| path.as_object().map_or(0, |methods| methods.len()))
         .sum();
-    assert_eq!(operations, gateway::routes::table().len());
+    let table = gateway::routes::table();
+    let ours: usize = table.iter().map(|route| 1 + route.also.len()).sum();
+    assert_eq!(operations, ours);
 }
 
 /// Silence never looks like health.

@@ -1,6 +1,7 @@
 //! The whole program as its users meet it: the real binary, real sockets, real folders.
 
 mod access;
+mod alerts;
 mod anchors;
 mod api;
 mod approvals;
@@ -17,11 +18,13 @@ mod esql_over_http;
 mod grpc;
 mod identity;
 mod indices;
+mod injection;
 mod intake;
 mod lessons;
 mod notices;
 mod parallel;
 mod prometheus;
+mod redaction;
 mod runs;
 mod searches;
 mod server;

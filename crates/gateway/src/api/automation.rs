@@ -20,6 +20,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Result<Json<System>, Proble
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 
@@ -57,9 +58,10 @@ pub async fn resume(
 #[serde(deny_unknown_fields, default)]
 pub struct SystemQuery {
     /// `202611`; without it, the present month.
+    #[param(pattern = "^[0-9]{6}$")]
     month: Option<String>,
-    offset: usize,
-    limit: Option<usize>,
+    offset: u32,
+    limit: Option<u32>,
 }
 
 pub async fn records(
@@ -121,6 +123,7 @@ pub async fn people(State(gateway): State<Gateway>) -> Result<Json<PeopleList>, 
 pub struct PersonChange {
     /// As `GET people` shows it.
     pub subject: String,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 

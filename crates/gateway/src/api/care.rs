@@ -19,9 +19,10 @@ pub struct StatsQuery {
     /// Names and wildcards, separated by commas.
     index: Option<String>,
     /// `index`, `documents`, `bytes`, `segments`, `oldest` or `newest`; `-` before it: the largest first.
+    #[param(pattern = "^-?(index|documents|bytes|segments|oldest|newest)$")]
     sort: Option<String>,
-    offset: usize,
-    limit: Option<usize>,
+    offset: u32,
+    limit: Option<u32>,
 }
 
 /// One index.
@@ -118,7 +119,8 @@ pub async fn stats(
     let care = &gateway.options.care;
     let mut found = care.stats(query.index.as_deref()).await?;
     sort_stats(&mut found.indices, query.sort.as_deref().unwrap_or("index"))?;
-    let limit = query.limit.unwrap_or(PAGE).min(MAX_STATS_PAGE);
+    let limit = query.limit.map_or(PAGE, |limit| limit as usize);
+    let limit = limit.min(MAX_STATS_PAGE);
     Ok(Json(StatsPage {
         total: found.indices.len() as u64,
         documents: found.indices.iter().map(|index| index.documents).sum(),
@@ -129,7 +131,7 @@ pub async fn stats(
         items: found
             .indices
             .into_iter()
-            .skip(query.offset)
+            .skip(query.offset as usize)
             .take(limit)
             .map(IndexLine::from)
             .collect(),

@@ -23,16 +23,21 @@ use crate::state::Gateway;
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
     /// Of these statuses, separated by commas.
+    #[param(
+        pattern = "^(open|investigating|explained|awaiting_approval|approved|executing|verifying|mitigated|resolved|closed)(,(open|investigating|explained|awaiting_approval|approved|executing|verifying|mitigated|resolved|closed))*$"
+    )]
     status: Option<String>,
     /// Of these severities, separated by commas.
+    #[param(pattern = "^(low|medium|high|critical)(,(low|medium|high|critical))*$")]
     severity: Option<String>,
     service: Option<String>,
     /// Words in the title, service or cause.
     text: Option<String>,
     /// A field, with `-` before it for the last first.
+    #[param(pattern = "^-?(opened_at|updated_at|severity|status|service\\.name)$")]
     sort: Option<String>,
-    offset: usize,
-    limit: Option<usize>,
+    offset: u32,
+    limit: Option<u32>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -83,8 +88,8 @@ pub async fn list(
         rule: None,
         text: query.text,
         sort: query.sort,
-        offset: query.offset,
-        limit: query.limit.unwrap_or(50).min(MAX_PAGE),
+        offset: query.offset as usize,
+        limit: query.limit.map_or(50, |limit| limit as usize).min(MAX_PAGE),
     };
     let page = gateway.casework.journal().summaries(&filter).await?;
     let (total, items) = (page.total, page.items);
@@ -101,8 +106,8 @@ pub async fn show(
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 pub struct PageQuery {
-    offset: usize,
-    limit: Option<usize>,
+    offset: u32,
+    limit: Option<u32>,
 }
 
 /// A record with the digest of its stored bytes.
@@ -137,15 +142,15 @@ pub async fn records(
 /// A page of a chain's records.
 pub fn page(
     stored: &[StoredRecord],
-    offset: usize,
-    limit: Option<usize>,
+    offset: u32,
+    limit: Option<u32>,
 ) -> Result<RecordPage, Problem> {
     let limit = limit
-        .unwrap_or(RECORDS)
+        .map_or(RECORDS, |limit| limit as usize)
         .min(model::incident::MAX_RECORDS as usize);
     let items = stored
         .iter()
-        .skip(offset)
+        .skip(offset as usize)
         .take(limit)
         .map(|line| {
             let record = line.record().map_err(|error| {
@@ -178,9 +183,12 @@ pub async fn report(
 #[serde(deny_unknown_fields)]
 pub struct Declaration {
     #[serde(rename = "service.name")]
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub service: String,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub title: String,
     pub severity: Severity,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 
@@ -188,7 +196,7 @@ pub struct Declaration {
 const MAX_TEXT: usize = 4_000;
 
 pub fn text(name: &str, text: &str) -> Result<(), Problem> {
-    if text.trim().is_empty() || text.len() > MAX_TEXT {
+    if text.trim().is_empty() || text.chars().count() > MAX_TEXT {
         return Err(Problem::bad(format!(
             "{name}: expected 1 to {MAX_TEXT} characters"
         )));

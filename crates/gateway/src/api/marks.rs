@@ -28,8 +28,10 @@ async fn record(gateway: &Gateway, id: &str, principal: &Principal, event: Event
 pub struct Acknowledgement {
     /// Who has it now; without a name, whoever asks.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub owner: Option<String>,
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: Option<String>,
 }
 
@@ -56,6 +58,7 @@ pub async fn acknowledge(
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Note {
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub text: String,
 }
 
@@ -79,6 +82,7 @@ pub async fn note(
 #[serde(deny_unknown_fields)]
 pub struct SeverityChange {
     pub severity: Severity,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 
@@ -100,6 +104,7 @@ pub async fn severity(
 #[serde(deny_unknown_fields)]
 pub struct Closing {
     pub r#as: ClosedAs,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 
@@ -134,6 +139,7 @@ pub struct FeedbackRequest {
     #[serde(default)]
     pub cause: Option<Cause>,
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: Option<String>,
 }
 
@@ -160,6 +166,7 @@ pub async fn feedback(
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reopening {
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 

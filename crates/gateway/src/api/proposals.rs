@@ -213,11 +213,13 @@ fn offered<'a>(incident: &'a Incident, proposal: &str) -> Result<&'a ProposalSta
 pub struct ActionRequest {
     pub kind: ActionKind,
     /// A service, by its name.
+    #[schema(min_length = 1, max_length = 200)]
     pub target: String,
     /// As the kind takes them; none: what follows from the target's state.
     #[serde(default)]
     #[schema(value_type = std::collections::BTreeMap<String, Value>)]
     pub parameters: IndexMap<String, Value>,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub why: String,
     /// The proposal that this is an edit of: it is voided where this is offered.
     #[serde(default)]
@@ -262,6 +264,7 @@ pub async fn request(
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Withdrawal {
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
 }
 
@@ -287,6 +290,7 @@ pub async fn withdraw(
 #[serde(deny_unknown_fields)]
 pub struct ReviewRequest {
     pub justified: bool,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: String,
 }
 

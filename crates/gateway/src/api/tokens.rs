@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use model::{Act, Role, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use store::SavedToken;
 
 use super::Body;
@@ -61,11 +62,25 @@ pub async fn list(State(gateway): State<Gateway>) -> Result<Json<TokenList>, Pro
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
+    #[schema(min_length = 1, pattern = "\\S")]
     pub name: String,
     pub role: Role,
     #[serde(default)]
     pub person: bool,
+    #[serde(deserialize_with = "whole")]
+    #[schema(minimum = 1, maximum = 3650)]
     pub days: u32,
+}
+
+/// A whole number as JSON has it: 30.0 is 30.
+fn whole<'de, D: Deserializer<'de>>(number: D) -> Result<u32, D::Error> {
+    let number = f64::deserialize(number)?;
+    if number.fract() != 0.0 || number < 0.0 || number > f64::from(u32::MAX) {
+        return Err(D::Error::custom(format!(
+            "days: expected a whole number, got {number}"
+        )));
+    }
+    Ok(number as u32)
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]

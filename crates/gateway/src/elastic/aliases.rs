@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use store::embedded::{Alias, Change, MAX_ALIASES};
 
 use super::filter_path::fits;
-use super::indices::{Which, embedded, named, object};
+use super::indices::{Which, check_flag, embedded, named, object};
 use super::refusal::Refusal;
 use crate::intake::Came;
 use crate::state::Gateway;
@@ -28,6 +28,11 @@ pub async fn post(
     }
     let mut changes = Vec::new();
     for action in actions {
+        if action.as_object().is_none_or(Map::is_empty) {
+            return Err(Refusal::illegal(
+                "[alias_action] expected an action: [add] or [remove]",
+            ));
+        }
         for (name, said) in action.as_object().into_iter().flatten() {
             changes.extend(read(&gateway, name, said).await?);
         }
@@ -109,6 +114,9 @@ fn check(name: &str, said: &Value) -> Result<(), Refusal> {
         "is_hidden",
         "must_exist",
     ];
+    for flag in ["is_write_index", "is_hidden", "must_exist"] {
+        check_flag(said, flag)?;
+    }
     let mut keys = said.as_object().into_iter().flatten().map(|(key, _)| key);
     match keys.find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),

@@ -61,6 +61,15 @@ pub fn object(headers: &HeaderMap, body: Came) -> Result<Value, Refusal> {
     }
 }
 
+/// # Errors
+/// What should be true or false, and is something else.
+pub fn check_flag(body: &Value, name: &str) -> Result<(), Refusal> {
+    match body.get(name) {
+        None | Some(Value::Bool(_) | Value::Null) => Ok(()),
+        Some(_) => Err(parse_error(&format!("[{name}] is neither true nor false"))),
+    }
+}
+
 fn parse_error(reason: &str) -> Refusal {
     Refusal::new(
         StatusCode::BAD_REQUEST,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use store::{Document, Operation};
 
 use super::documents::{Putting, Stored, put_document};
-use super::indices::{Which, named, object};
+use super::indices::{Which, check_flag, named, object};
 use super::refusal::Refusal;
 use super::search::{Over, document};
 use crate::api::Asked;
@@ -84,6 +84,9 @@ pub async fn post(
 ) -> Result<Response, Refusal> {
     putting.check()?;
     let body = object(&headers, body)?;
+    for flag in ["doc_as_upsert", "detect_noop"] {
+        check_flag(&body, flag)?;
+    }
     let asked = Update::read(body.as_object().unwrap_or(&Map::new()))?;
     let store = super::indices::embedded(&gateway)?;
     let index = store

@@ -17,6 +17,9 @@ pub const LONGEST_TIME: Duration = Duration::from_secs(60);
 pub const MAX_REQUEST: usize = 4 << 20;
 /// Bytes of an answer's body that are read; more is an error, never a part.
 pub const MAX_ANSWER: usize = 1 << 20;
+/// Bytes of a body, sent or received, of a call that says that it is [`Call::large`]: a page of
+/// anchors that is read back, 64 MiB and a line of 16 MiB.
+pub const MAX_LARGE: usize = 80 << 20;
 /// Bytes of headers, sent and received each.
 pub const MAX_HEADER_BYTES: usize = 64 << 10;
 /// A `Retry-After` beyond this is taken as this: a header puts nobody off for days.
@@ -30,6 +33,7 @@ pub struct Call {
     pub(super) url: String,
     headers: Vec<(String, Secret)>,
     body: Vec<u8>,
+    sends_at_most: usize,
     pub(super) within: Duration,
     pub(super) at_most: usize,
     pub(super) unread: bool,
@@ -56,6 +60,11 @@ impl Call {
         Self::new(what, Method::POST, url, body)
     }
 
+    /// Sent once, as a `POST` is.
+    pub fn put(what: &str, url: &str, body: Vec<u8>) -> Self {
+        Self::new(what, Method::PUT, url, body)
+    }
+
     fn new(what: &str, method: Method, url: &str, body: Vec<u8>) -> Self {
         Self {
             what: what.to_owned(),
@@ -63,6 +72,7 @@ impl Call {
             url: url.to_owned(),
             headers: Vec::new(),
             body,
+            sends_at_most: MAX_REQUEST,
             within: USUAL_TIME,
             at_most: MAX_ANSWER,
             unread: false,
@@ -96,6 +106,15 @@ impl Call {
         self
     }
 
+    /// For what the server's own configuration names to keep what we write: bytes of the answer, at
+    /// most [`MAX_LARGE`], and a body of as many.
+    #[must_use]
+    pub fn large(mut self, answer: usize) -> Self {
+        self.at_most = answer.min(MAX_LARGE);
+        self.sends_at_most = MAX_LARGE;
+        self
+    }
+
     /// The status is all that the caller needs: the answer's body is not read.
     #[must_use]
     pub fn unread(mut self) -> Self {
@@ -116,8 +135,8 @@ impl Call {
                 "{what}: the request's {of} is over {most} bytes: nothing was sent"
             )))
         };
-        if self.body.len() > MAX_REQUEST {
-            return over("body", MAX_REQUEST);
+        if self.body.len() > self.sends_at_most {
+            return over("body", self.sends_at_most);
         }
         if headers > MAX_HEADER_BYTES {
             return over("header", MAX_HEADER_BYTES);
@@ -234,6 +253,8 @@ mod tests {
             refused,
             "POST /: the request's body is over 4194304 bytes: nothing was sent"
         );
+        let taken = large.large(MAX_ANSWER);
+        assert_eq!(taken.check_size(), Ok(()));
         let wide = Call::get("GET /", "http://hooks.example.com/")
             .header("x-large", "x".repeat(MAX_HEADER_BYTES));
         assert!(wide.check_size().is_err());

@@ -5,9 +5,10 @@ use super::{invisible, links, walk::Walk};
 /// What begins or ends inline markup, wherever it stands: CommonMark 0.31 section 6 (`\`, `` ` ``,
 /// `*`, `_`, `[`, `]`, `<`, `>`, `&`, `!`), GFM 0.29 sections 4.10 and 6.5 (`|`, `~`), and the
 /// dialects: mathematics (`$`), footnotes and superscript (`^`), attributes and differences
-/// (`{`, `}`), GitLab's references (`!`, `$`, `%`, `&`, `~`, which it leaves alone when escaped).
+/// (`{`, `}`), references of GitLab (`!`, `$`, `&`, `~`, which it leaves alone when escaped; `%` where it
+/// could be one).
 /// All of ASCII's punctuation may be escaped (CommonMark section 2.4).
-const MARKS: &str = r"\`*_[]<>|~&!$^{}%";
+const MARKS: &str = r"\`*_[]<>|~&!$^{}";
 /// What begins a block at the start of a line: a list (`-`, `+`), an underlined heading or
 /// metadata (`=`, `-`, `+`), a definition or container (`:`), a quick action of GitLab (`/`).
 const OPENERS: &str = "-+=:/";
@@ -65,6 +66,8 @@ fn escapes(walk: &Walk<'_>, letter: char, first: bool, counts: bool) -> bool {
     match letter {
         '#' => true,
         '.' | ')' if counts && !first => matches!(walk.after(), None | Some(' ')),
+        // A milestone of GitLab; a share in percent isn't one.
+        '%' => walk.after().is_some_and(|next| names(next) || next == '"'),
         // Two of them mark a text or an insertion in some dialects.
         '=' | '+' if walk.after() == Some(letter) || walk.before() == Some(letter) => true,
         _ => MARKS.contains(letter) || (first && OPENERS.contains(letter)),

@@ -138,7 +138,7 @@ fn read(source: &Value) -> Result<Summary, Error> {
 
 fn search(filter: &SummaryFilter) -> Result<Value, Error> {
     let size = filter.page();
-    if filter.offset + size > MAX_WINDOW {
+    if filter.offset.saturating_add(size) > MAX_WINDOW {
         return Err(Error::Refused(format!(
             "only the first {MAX_WINDOW} incidents can be paged through: narrow the filter"
         )));

@@ -240,17 +240,33 @@ impl Stage {
 
     /// What people and other systems say of the incident.
     async fn comment(&self, incident: &Incident, plants: &[Plant]) -> Result<()> {
+        let comments = format!("/incidents/{}/notes", incident.id);
         for (number, plant) in plants.iter().enumerate() {
             let text = planted(plant, number);
-            if matches!(plant.place, Place::TicketComment | Place::AlertAnnotation) {
-                self.post(
-                    &format!("/incidents/{}/notes", incident.id),
-                    &json!({ "text": text }),
-                )
-                .await?;
+            match plant.place {
+                Place::TicketComment => {
+                    self.post(&comments, &json!({ "text": text })).await?;
+                }
+                Place::AlertAnnotation => {
+                    let alert = self.alert(&incident.service, number, &text);
+                    self.post("/webhook/integrations/alertmanager", &alert)
+                        .await?;
+                }
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    /// As Alertmanager posts it.
+    fn alert(&self, service: &str, number: usize, text: &str) -> Value {
+        let at = self.bench.clock.now().to_string();
+        json!({ "version": "4", "groupKey": "{}", "status": "firing", "receiver": "datapulse", "groupLabels": {},
+            "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://alerts.example", "truncatedAlerts": 0,
+            "alerts": [{ "status": "firing", "startsAt": at, "endsAt": "0001-01-01T00:00:00Z",
+                "generatorURL": "http://rules.example", "fingerprint": format!("{number:016x}"),
+                "labels": { "alertname": format!("Planted{number}"), "service": service, "severity": "warning" },
+                "annotations": { "summary": text, "description": text } }] })
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value> {
@@ -282,7 +298,8 @@ impl Stage {
             .iter()
             .map(|state| serde_json::to_string(&state.proposal.action))
             .collect::<Result<_, _>>()?;
-        let mut sinks = self.api(incident).await?;
+        let mut said = Vec::new();
+        let mut sinks = self.api(incident, &mut said).await?;
         sinks.extend(self.terminal(incident).await?);
         let told: Vec<Value> = self
             .told
@@ -293,14 +310,7 @@ impl Stage {
             told.iter()
                 .map(|notice| Sink::data("webhook notice", notice)),
         );
-        let mut said = told;
-        said.push(
-            self.get(&format!(
-                "/incidents/{}/records?limit={MAX_RECORDS}",
-                incident.id
-            ))
-            .await?,
-        );
+        said.extend(told);
         sinks.extend(sinks::channels(&said, off));
         Ok(Came {
             cause: format!("{cause}{}", by_text.concat()),
@@ -330,8 +340,8 @@ impl Stage {
         Ok(said)
     }
 
-    /// What API and UI show.
-    async fn api(&self, incident: &Incident) -> Result<Vec<Sink>> {
+    /// What API and UI show; and as it was `said`, for whoever shows it elsewhere.
+    async fn api(&self, incident: &Incident, said: &mut Vec<Value>) -> Result<Vec<Sink>> {
         let id = &incident.id;
         let mut sinks = Vec::new();
         for path in [
@@ -343,13 +353,16 @@ impl Stage {
             "/runbooks".to_owned(),
         ] {
             let name = format!("GET {}", path.replace(id.as_str(), "{id}"));
-            sinks.push(Sink::data(&name, &self.get(&path).await?));
+            let answer = self.get(&path).await?;
+            sinks.push(Sink::data(&name, &answer));
+            said.push(answer);
         }
         let window = json!({ "from": Timestamp(self.bench.shop.world().fault_ms() - 2 * BEFORE_MS).to_string(),
             "to": self.bench.clock.now().to_string() });
         for tool in ["correlate_error_logs", "check_recent_deployments"] {
             let answer = self.post(&format!("/tools/{tool}/run"), &window).await?;
             sinks.push(Sink::data(&format!("tool {tool}"), &answer));
+            said.push(answer);
         }
         let draft = self.get(&format!("/incidents/{id}/postmortem")).await?;
         let text = draft["markdown"]

@@ -70,8 +70,8 @@ fn collect<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
     }
 }
 
-/// What the renderers make of it for each kind of channel: every text of the notices and of the
-/// incident's records, whichever of them a channel shows.
+/// What the renderers make of it for each kind of channel: every text of the notices, the incident's
+/// records and the tools' answers, whichever of them a channel shows.
 pub fn channels(said: &[Value], off: Option<Guard>) -> Vec<Sink> {
     let mut texts = Vec::new();
     said.iter().for_each(|value| collect(value, &mut texts));
