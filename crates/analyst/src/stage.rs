@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use casework::{Casework, Error, Stage};
+use model::incident::Doubt;
 use model::{Actor, Agent, Event, Incident, Signal, Status, Timestamp};
 
 use crate::gather::Matter;
@@ -101,12 +102,15 @@ fn analyst() -> Actor {
 const MAX_DOUBTS: usize = 3;
 
 /// Whether an investigation is due: nobody holds it, and none has ended, or what was done because
-/// of it didn't help.
+/// of it didn't help, or findings were split off.
 fn waits(incident: &Incident, now: Timestamp) -> bool {
     let held = incident.claim.as_ref().is_some_and(|held| held.until > now);
     let over = incident.status.is_over() || incident.status == Status::Mitigated;
     if !over && incident.is_report_doubtful() {
-        return !held && incident.in_vain().count() <= MAX_DOUBTS;
+        // After a split it looks once more; where no report came of that, a person was asked.
+        let in_vain = incident.in_vain().count();
+        let asked = in_vain == 0 && incident.doubt == Some(Doubt::Remains);
+        return !held && !asked && in_vain <= MAX_DOUBTS;
     }
     // A person was asked after a failed investigation; it isn't tried again by itself.
     let failed = incident.status == Status::Open && incident.person_needed.is_some();

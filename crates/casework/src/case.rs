@@ -143,7 +143,7 @@ impl Casework {
     }
 
     /// What is wrong with the signatures that an action on `proposal` would rest on: on each
-    /// decision and verdict, whenever they were written.
+    /// decision, word of a rule and verdict, whenever they were written.
     pub async fn unsound(&self, id: &IncidentId, proposal: &str) -> Result<Option<String>, Error> {
         let Some(keys) = self.parts.keys.get() else {
             return Ok(None);
@@ -153,8 +153,9 @@ impl Casework {
             let record = line
                 .record()
                 .map_err(|error| Error::Damaged(format!("{id}:{}: {error}", line.seq)))?;
-            let (Event::Decided { proposal: on, .. } | Event::VerdictReached { proposal: on, .. }) =
-                &record.event
+            let (Event::Decided { proposal: on, .. }
+            | Event::AutomationDecided { proposal: on, .. }
+            | Event::VerdictReached { proposal: on, .. }) = &record.event
             else {
                 continue;
             };

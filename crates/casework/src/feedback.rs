@@ -44,8 +44,8 @@ pub struct Band {
 }
 
 pub fn score(incidents: &[Summary]) -> AnswerScore {
-    let judged: Vec<(f64, bool)> = incidents
-        .iter()
+    let counted = || incidents.iter().filter(|one| one.status.counts());
+    let judged: Vec<(f64, bool)> = counted()
         .filter_map(|one| Some((one.feedback_confidence?, one.feedback_right?)))
         .collect();
     let right = judged.iter().filter(|(_, right)| *right).count();
@@ -57,8 +57,7 @@ pub fn score(incidents: &[Summary]) -> AnswerScore {
         (!judged.is_empty()).then(|| squares.sum::<f64>() / judged.len() as f64)
     };
     AnswerScore {
-        answered: incidents
-            .iter()
+        answered: counted()
             .filter(|one| one.confidence.is_some() || one.feedback_confidence.is_some())
             .count(),
         judged: judged.len(),

@@ -7,11 +7,13 @@
 //!
 //! Read first: [`case`], then [`tools`], then [`driver`].
 
+pub mod automatic;
 pub mod case;
 pub mod clock;
 pub mod driver;
 pub mod error;
 pub mod feedback;
+pub mod lineage;
 pub mod open;
 pub mod outside;
 pub mod people;

@@ -66,6 +66,8 @@ impl Casework {
                 severity: heading.severity,
                 severity_reason: heading.severity_reason,
                 finding: Box::new(finding.clone()),
+                split_from: None,
+                others: Vec::new(),
             },
         };
         let opened = match self.create(record).await {
@@ -123,7 +125,7 @@ impl Casework {
         };
         let mut candidates: Vec<Incident> = Vec::new();
         for summary in self.journal().summaries(&filter).await?.items {
-            let takes_in_perhaps = summary.status != Status::Closed
+            let takes_in_perhaps = !matches!(summary.status, Status::Closed | Status::Voided)
                 && summary.rule == finding.rule
                 && summary.service == finding.subject.service;
             if takes_in_perhaps && let Some(head) = self.head(&summary.incident_id).await? {
@@ -137,7 +139,7 @@ impl Casework {
 
     /// Attaches, or reopens where the incident was resolved. A finding that the incident holds
     /// already (same rule, subject and tick) is not attached twice. Where the incident was closed
-    /// meanwhile as another's duplicate, the other takes it in.
+    /// meanwhile as another's duplicate, or was merged into another, the other takes it in.
     async fn take_in(
         &self,
         actor: Actor,
@@ -155,8 +157,8 @@ impl Casework {
                 Some(incident) => incident,
                 None => self.incident(&id).await?,
             };
-            if let Some(ClosedAs::Duplicate { of }) = &incident.closed_as {
-                id = of.clone();
+            if let Some(other) = incident.goes_on_in() {
+                id = other.clone();
                 continue;
             }
             let reopened = incident.status == Status::Open && incident.reopened > 0;
@@ -167,16 +169,14 @@ impl Casework {
             });
         }
         Err(Error::Busy(format!(
-            "{id}: it is a duplicate of a duplicate, and so on"
+            "{id}: its story goes on elsewhere, and there elsewhere, and so on"
         )))
     }
 }
 
 fn take_in_event(incident: &Incident, finding: &Finding) -> Option<Event> {
-    let held = incident.findings.iter().any(|known| {
-        known.rule == finding.rule && known.subject == finding.subject && known.tick == finding.tick
-    });
-    if held || incident.status == Status::Closed {
+    let ended = matches!(incident.status, Status::Closed | Status::Voided);
+    if ended || incident.holds(finding) {
         return None;
     }
     if incident.status == Status::Resolved {

@@ -25,9 +25,7 @@ impl Casework {
             .iter()
             .find(|service| service.name == action.target)
             .and_then(|service| service.on_call.as_deref());
-        Ok(self
-            .policy()
-            .terms(action.kind, on_call, self.clock().now()))
+        Ok(self.policy().terms(action, on_call, self.clock().now()))
     }
 
     /// Whether this person may decide as things are now: not disabled, and with a token that lives

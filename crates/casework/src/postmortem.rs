@@ -106,10 +106,13 @@ fn heading(text: &mut String, incident: &Incident) -> Written {
 
 fn impact(text: &mut String, incident: &Incident) -> Written {
     writeln!(text, "## Impact\n")?;
+    if let Some(impact) = &incident.impact {
+        writeln!(text, "{}\n", inline(impact))?;
+    }
     writeln!(text, "*Who felt it, and how? What was measured:*\n")?;
     for (number, finding) in incident.findings.iter().enumerate() {
         let says = inline(&finding.evidence.says);
-        writeln!(text, "* {} `F{}`", says, number + 1)?;
+        writeln!(text, "* {says} `{}`", incident.finding_id(number))?;
     }
     writeln!(text)
 }
@@ -215,7 +218,7 @@ fn asked_of_people(text: &mut String) -> Written {
 fn evidence(text: &mut String, incident: &Incident) -> Written {
     writeln!(text, "## Evidence\n")?;
     for (number, finding) in incident.findings.iter().enumerate() {
-        one_evidence(text, &format!("F{}", number + 1), &finding.evidence)?;
+        one_evidence(text, &incident.finding_id(number), &finding.evidence)?;
     }
     let cited = |report: &Report, id: &str| {
         let mut all = report.hypotheses.iter();

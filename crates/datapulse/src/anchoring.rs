@@ -1,21 +1,25 @@
-//! Anchors in a place outside: a file that others keep (a mount of another machine, a folder that
-//! is only appended to). Written soon after each decision, start of an execution and resolution, and
-//! every minute that has new records; read back from there alone.
+//! Anchors in a place outside: a file that others keep, a bucket, somebody else's service. Written
+//! soon after each decision, start of an execution and resolution, and every minute that has new
+//! records; read back from there alone.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bus::Heard;
 use casework::{Casework, Keys};
+use integrations::anchors::AnchorPlace;
 use model::anchor::AnchorLine;
 use model::anchor::outside::{Heads, Known};
 use model::{ChainFault, Digest, IncidentId, Keyring, Timestamp};
 
 use crate::backend::Backend;
+
+pub mod places;
 
 /// Records that are anchored at once.
 const AT_ONCE: [&str; 3] = ["decided", "execution_started", "resolved"];
@@ -31,7 +35,7 @@ pub struct Anchoring {
     pub keys: Keys,
     /// The list of heads that the store keeps.
     pub heads: PathBuf,
-    pub place: PathBuf,
+    pub place: Arc<dyn AnchorPlace>,
     pub every: Duration,
 }
 
@@ -74,7 +78,8 @@ impl Anchoring {
         let mut minute = tokio::time::interval(self.every);
         minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut pause = FIRST_PAUSE;
-        let mut state = Box::new((Follower::default(), None));
+        let mut follower = Follower::default();
+        let mut known = None;
         loop {
             tokio::select! {
                 _ = minute.tick() => {}
@@ -84,118 +89,71 @@ impl Anchoring {
                     Heard::Closed => return std::future::pending().await,
                 },
             }
-            loop {
-                let (heads, place) = (self.heads.clone(), self.place.clone());
-                let (keys, at) = (self.keys.clone(), self.casework.clock().now());
-                let mut held = state;
-                let written = tokio::task::spawn_blocking(move || {
-                    let (follower, known) = &mut *held;
-                    let done = write(follower, known, &heads, &place, &keys, at);
-                    (held, done)
-                })
-                .await;
-                let done = match written {
-                    Ok((held, done)) => {
-                        state = held;
-                        done
-                    }
-                    Err(error) => {
-                        state = Box::default();
-                        Err(anyhow::Error::from(error))
-                    }
-                };
-                match done {
-                    Ok(()) => {
-                        pause = FIRST_PAUSE;
-                        break;
-                    }
-                    Err(error) => {
-                        metrics::counter!("anchor_failures_total").increment(1);
-                        tracing::warn!(place = %self.place.display(), error = format!("{error:#}"), "records are not anchored outside");
-                        // Whatever is there now is read anew.
-                        state.1 = None;
-                        tokio::time::sleep(pause).await;
-                        pause = (pause * 2).min(LONGEST_PAUSE);
-                    }
-                }
+            while let Err(error) = self.anchor(&mut follower, &mut known).await {
+                metrics::counter!("anchor_failures_total").increment(1);
+                tracing::warn!(
+                    place = self.place.name(),
+                    error = format!("{error:#}"),
+                    "records are not anchored outside"
+                );
+                // Whatever is there now is read anew.
+                known = None;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
+            pause = FIRST_PAUSE;
         }
     }
-}
 
-/// One anchor, where something moved; durable when this returns.
-fn write(
-    follower: &mut Follower,
-    known: &mut Option<Known>,
-    heads: &Path,
-    place: &Path,
-    keys: &Keys,
-    at: Timestamp,
-) -> Result<()> {
-    follower.read_on(heads)?;
-    let known = match known {
-        Some(known) => known,
-        None => {
-            cut_torn(place)?;
-            known.insert(read(place, &keys.ring)?.0)
-        }
-    };
-    let Some(line) = known.next(&follower.heads, at, &keys.gateway)? else {
-        return Ok(());
-    };
-    let mut file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(place)
-        .with_context(|| format!("{} can't be written", place.display()))?;
-    file.write_all(format!("{line}\n").as_bytes())?;
-    file.sync_data()?;
-    known
-        .take(&line, &keys.ring)
-        .map_err(anyhow::Error::msg)
-        .map(drop)
-}
-
-/// Half a line is what a process left that was killed.
-fn cut_torn(place: &Path) -> Result<()> {
-    let Ok(bytes) = std::fs::read(place) else {
-        return Ok(());
-    };
-    let whole = bytes
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |end| end + 1);
-    if whole < bytes.len() {
-        OpenOptions::new()
-            .write(true)
-            .open(place)?
-            .set_len(whole as u64)?;
+    /// One anchor, where something moved; it is kept when this returns.
+    async fn anchor(&self, follower: &mut Follower, known: &mut Option<Known>) -> Result<()> {
+        let heads = self.heads.clone();
+        let mut held = std::mem::take(follower);
+        let (held, read_on) = tokio::task::spawn_blocking(move || {
+            let done = held.read_on(&heads);
+            (held, done)
+        })
+        .await?;
+        *follower = held;
+        read_on?;
+        let known = match known {
+            Some(known) => known,
+            None => known.insert(read(self.place.as_ref(), &self.keys.ring).await?.0),
+        };
+        let at = self.casework.clock().now();
+        let Some(line) = known.next(&follower.heads, at, &self.keys.gateway)? else {
+            return Ok(());
+        };
+        self.place.write(known.number + 1, line.as_bytes()).await?;
+        known
+            .take(&line, &self.keys.ring)
+            .map_err(anyhow::Error::msg)
+            .map(drop)
     }
-    Ok(())
 }
 
 /// What a chain's head was, by which anchor.
 type Proven = BTreeMap<IncidentId, Vec<(u64, Digest, u64)>>;
 
-/// Reads the whole place. A place that isn't there holds nothing.
-fn read(place: &Path, ring: &Keyring) -> Result<(Known, Proven)> {
+/// Reads the whole place, page by page. A place that isn't there holds nothing.
+async fn read(place: &dyn AnchorPlace, ring: &Keyring) -> Result<(Known, Proven)> {
     let (mut known, mut proven) = (Known::default(), Proven::new());
-    let file = match File::open(place) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((known, proven)),
-        Err(error) => return Err(error).with_context(|| place.display().to_string()),
-    };
-    for line in BufReader::new(file).lines() {
-        let line = line.with_context(|| place.display().to_string())?;
-        let heads = known
-            .take(&line, ring)
-            .map_err(|fault| anyhow::anyhow!("{}: {fault}", place.display()))?;
-        for head in heads {
-            let of = proven.entry(head.incident).or_default();
-            of.push((head.seq, head.digest, known.number));
+    loop {
+        let page = place.page(known.number).await?;
+        if page.is_empty() {
+            return Ok((known, proven));
+        }
+        for line in page {
+            let heads = std::str::from_utf8(&line)
+                .map_err(|_| "a line isn't text".to_owned())
+                .and_then(|line| known.take(line, ring))
+                .map_err(|fault| anyhow::anyhow!("{}: {fault}", place.name()))?;
+            for head in heads {
+                let of = proven.entry(head.incident).or_default();
+                of.push((head.seq, head.digest, known.number));
+            }
         }
     }
-    Ok((known, proven))
 }
 
 /// What the place proves of a journal.
@@ -218,8 +176,8 @@ impl Outside {
 }
 
 /// Holds the journal against what the place says.
-pub async fn verify(store: &Backend, ring: &Keyring, place: &Path) -> Result<Outside> {
-    let (known, proven) = match read(place, ring) {
+pub async fn verify(store: &Backend, ring: &Keyring, place: &dyn AnchorPlace) -> Result<Outside> {
+    let (known, proven) = match read(place, ring).await {
         Ok(found) => found,
         Err(error) => {
             return Ok(Outside {

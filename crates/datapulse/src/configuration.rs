@@ -12,9 +12,11 @@ use store::retention::Rule;
 
 use crate::refusal::wrong_use;
 
+mod audit;
 mod calls;
 mod redaction;
 
+pub use audit::Audit;
 pub use calls::{KUBERNETES, Runner, Webhook};
 pub use redaction::Redaction;
 
@@ -145,29 +147,6 @@ pub struct Deployments {
     pub secret_env: String,
 }
 
-/// Where the record is anchored outside.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Audit {
-    /// A file that others keep; empty: none.
-    pub anchor_file: String,
-    /// How often at least, where there are new records; decisions, starts and resolutions are
-    /// anchored at once.
-    pub anchor_every_s: u64,
-}
-
-/// Seconds between two anchors at most.
-const MAX_ANCHOR_EVERY_S: u64 = 3_600;
-
-impl Default for Audit {
-    fn default() -> Self {
-        Self {
-            anchor_file: String::new(),
-            anchor_every_s: 60,
-        }
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
@@ -241,10 +220,7 @@ impl Configuration {
         })?;
         self.check_policy(text)?;
         self.check_identity(text)?;
-        if self.audit.anchor_every_s == 0 || self.audit.anchor_every_s > MAX_ANCHOR_EVERY_S {
-            let message = format!("audit.anchor_every_s: expected 1 to {MAX_ANCHOR_EVERY_S}");
-            return Err((line_of(text, "audit", "anchor_every_s"), message));
-        }
+        self.check_audit(text)?;
         self.redaction
             .redactor()
             .map_err(|error| (line_of(text, "redaction", "patterns"), error.to_string()))?;

@@ -1,6 +1,7 @@
 //! `datapulse serve`: all roles over one folder, until it is told to stop.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,14 @@ use anyhow::{Context as _, Result};
 use casework::Clock;
 use gateway::identity::Identity;
 use gateway::{Gateway, Principal};
+use integrations::anchors::AnchorPlace;
 use model::{Keyring, Role};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::anchoring::Anchoring;
+use crate::anchoring::{Anchoring, places};
 use crate::arguments::{Output, Serve};
 use crate::backend::Backend;
 use crate::client::Address;
@@ -50,6 +52,11 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     let listener = listener(listen).await?;
     let store = Backend::open(&here.configuration, &here.folder).await?;
     let mut parts = Parts::new(store, &here.configuration, Clock::wall()).await?;
+    let audit = &here.configuration.audit;
+    let place = places::named(audit)?;
+    if !audit.anchor_file.is_empty() {
+        places::cut_torn(Path::new(&audit.anchor_file))?;
+    }
     let keys = keys::sign(&parts.casework, &here.folder).await?;
     parts.ring = keys.ring.clone();
     let mut door = Door::open(&parts, listener, arguments.no_auth)?;
@@ -70,7 +77,7 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     tokio::select! {
         () = stopped() => {}
         () = retention => {}
-        () = anchors(here, &parts, keys) => {}
+        () = anchors(here, &parts, keys, place) => {}
     }
     Address::remove(&here.folder);
     agents.stop().await;
@@ -80,16 +87,21 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
 }
 
 /// Anchors outside, where a place is named. Never ends.
-async fn anchors(here: &Context, parts: &Parts, keys: casework::Keys) {
-    let audit = &here.configuration.audit;
-    if audit.anchor_file.is_empty() {
+async fn anchors(
+    here: &Context,
+    parts: &Parts,
+    keys: casework::Keys,
+    place: Option<Arc<dyn AnchorPlace>>,
+) {
+    let Some(place) = place else {
         return std::future::pending().await;
-    }
+    };
+    let audit = &here.configuration.audit;
     let anchoring = Anchoring {
         casework: parts.casework.clone(),
         keys,
         heads: parts.store.anchors_path(),
-        place: audit.anchor_file.clone().into(),
+        place,
         every: Duration::from_secs(audit.anchor_every_s),
     };
     anchoring.run().await;

@@ -173,6 +173,10 @@ impl Agents {
         let mut drive = |stage: Arc<dyn Stage>| {
             tasks.spawn(Driver::new(casework.clone(), stage).run(stopped.clone()));
         };
+        if wanted("gateway") {
+            // What people began is finished where what people say is signed.
+            drive(Arc::new(casework::lineage::Finisher::new(casework.clone())));
+        }
         if wanted("analyst") {
             drive(Arc::new(analyst::Analyst::new(casework.clone())));
         }

@@ -14,6 +14,7 @@ use crate::settings::Settings;
 use crate::verdict;
 
 mod act;
+mod automatic;
 mod check;
 
 /// The agent.
@@ -22,6 +23,7 @@ pub struct Executor {
     runner: Arc<dyn Runner>,
     settings: Settings,
     looked: Mutex<check::Looked>,
+    asked: Mutex<automatic::Asked>,
 }
 
 impl Executor {
@@ -31,6 +33,7 @@ impl Executor {
             runner,
             settings,
             looked: Mutex::default(),
+            asked: Mutex::default(),
         }
     }
 
@@ -121,7 +124,8 @@ impl Stage for Executor {
         let incident = if incident.status.is_over() {
             incident
         } else {
-            self.verdicts(incident).await?
+            let incident = self.verdicts(incident).await?;
+            self.automation(incident).await?
         };
         // What was begun is brought to an end even where somebody has closed the incident.
         let stage_of = |wanted: ProposalStage| {

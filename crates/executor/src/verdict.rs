@@ -45,9 +45,20 @@ pub fn due(
         return Some(verdict(false, reason));
     }
     let yes = approval::counted(state, &stands);
-    approval::suffices(proposal, &yes).ok()?;
-    if approval::held_back(state, policy, now).is_some() {
+    let agreed = approval::suffices(proposal, &yes).is_ok();
+    // A rule's word carries it where people's don't; what it rests on is worked out anew before it
+    // begins.
+    let word = state
+        .automation
+        .as_ref()
+        .filter(|_| !agreed && state.is_automatic());
+    if (!agreed && word.is_none()) || approval::held_back(state, policy, now).is_some() {
         return None;
+    }
+    if let Some(made) = word {
+        let (rule, why) = (&made.rule, made.reasons.join("; "));
+        let reason = format!("the rule {rule:?} lets it run without a person: {why}");
+        return Some(verdict(true, reason));
     }
     if let Some(alone) = yes.iter().find(|made| made.break_glass) {
         let reason = format!("{} broke the glass: {}", alone.actor.label(), alone.reason);

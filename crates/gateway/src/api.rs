@@ -21,6 +21,7 @@ pub mod care;
 pub mod evidence;
 pub mod incidents;
 pub mod lessons;
+pub mod lineage;
 pub mod marks;
 pub mod observe;
 pub mod proposals;

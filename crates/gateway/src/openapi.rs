@@ -6,7 +6,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, OpenApi};
 
 use crate::api::{
-    automation, care, evidence, incidents, lessons, marks, observe, proposals, tokens,
+    automation, care, evidence, incidents, lessons, lineage, marks, observe, proposals, tokens,
 };
 use crate::problem::{CORRELATION, Problem};
 use crate::routes::{Access, Dialect, Route, table};
@@ -58,6 +58,12 @@ use self::forms::Form;
         marks::Closing,
         marks::Reopening,
         marks::FeedbackRequest,
+        lineage::EditRequest,
+        lineage::Assignment,
+        lineage::Handover,
+        lineage::MergeRequest,
+        lineage::SplitRequest,
+        lineage::VoidRequest,
         lessons::SimilarList,
         lessons::Postmortem,
         casework::feedback::AnswerScore,
@@ -268,7 +274,7 @@ fn asked(route: &Route) -> Vec<Parameter> {
 fn statuses(route: &Route) -> &'static [&'static str] {
     match (route.method, route.takes) {
         ("POST", "Declaration") => &["200", "201"],
-        ("POST", "DecisionRequest" | "TokenRequest") => &["201"],
+        ("POST", "DecisionRequest" | "TokenRequest" | "SplitRequest") => &["201"],
         ("POST", "ActionRequest") => &["202"],
         ("POST", "") if route.path.ends_with("/revoke") || route.path.ends_with("/logout") => {
             &["204"]

@@ -219,8 +219,24 @@ pub fn table() -> Vec<Route> {
         bare("GET", "/openapi.json", Access::Public, "This document", get(openapi::document), 0),
         bare("GET", "/login", Access::Public, "Log in with a one-time link", get(page::log_in), 0),
     ];
+    routes.extend(by_people());
     routes.extend(elasticsearch());
     routes
+}
+
+/// What people make of an incident itself; no machine's token does.
+#[rustfmt::skip]
+fn by_people() -> Vec<Route> {
+    use api::lineage;
+    let person = Access::Person(Scope::IncidentsWrite);
+    vec![
+        api("POST", "/incidents/{id}/edit", person, "Change title or impact", ("EditRequest", "Incident"), post(lineage::edit)),
+        api("POST", "/incidents/{id}/assign", person, "Give it to somebody or a team", ("Assignment", "Incident"), post(lineage::assign)),
+        api("POST", "/incidents/{id}/handover", person, "Hand over what you have, with a note", ("Handover", "Incident"), post(lineage::hand_over)),
+        api("POST", "/incidents/{id}/merge", person, "Merge it into another, which is given", ("MergeRequest", "Incident"), post(lineage::merge)),
+        api("POST", "/incidents/{id}/split", person, "Split findings off into a new incident", ("SplitRequest", "Incident"), post(lineage::split)),
+        api("POST", "/incidents/{id}/void", person, "Void what was declared by mistake", ("VoidRequest", "Incident"), post(lineage::void)),
+    ]
 }
 
 /// Those of Elasticsearch's interface.

@@ -9,13 +9,20 @@
 
 pub mod alerts;
 pub mod anchors;
+mod body_signature;
 pub mod deployments;
 pub mod error;
+pub mod jira;
 pub mod outbound;
+pub mod pagerduty;
+mod plain;
+pub mod replayed;
 pub mod run;
 pub mod secret;
 pub mod signature;
 pub mod slack;
+#[cfg(test)]
+mod stand_in;
 pub mod webhook;
 
 pub use anchors::{AnchorPlace, Custody};

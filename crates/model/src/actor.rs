@@ -40,6 +40,33 @@ impl Actor {
     }
 }
 
+/// Whose an incident is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Assignee {
+    /// `subject` is the verified principal, where it is known.
+    Person {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(min_length = 1, max_length = 200, pattern = "\\S")]
+        subject: Option<String>,
+        #[schema(min_length = 1, max_length = 200, pattern = "\\S")]
+        name: String,
+    },
+    /// All of them; whoever takes it on acknowledges it.
+    Team {
+        #[schema(min_length = 1, max_length = 200, pattern = "\\S")]
+        name: String,
+    },
+}
+
+impl Assignee {
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Person { name, .. } | Self::Team { name } => name,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Agent {

@@ -152,7 +152,10 @@ pub fn held_back(state: &ProposalState, policy: &Policy, now: Timestamp) -> Opti
 pub fn standing(state: &ProposalState, policy: &Policy, now: Timestamp) -> Standing {
     let proposal = &state.proposal;
     let counted = counted(state, &|_| true);
-    let missing = suffices(proposal, &counted).err();
+    let missing = match state.is_automatic() {
+        true => None,
+        false => suffices(proposal, &counted).err(),
+    };
     Standing {
         needed: proposal.quorum.max(1),
         yes: counted

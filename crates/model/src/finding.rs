@@ -51,6 +51,11 @@ impl Finding {
         format!("{side} {:.4}{unit}", self.threshold)
     }
 
+    /// Whether it is the same observation: of the same rule, subject and tick.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.rule == other.rule && self.subject == other.subject && self.tick == other.tick
+    }
+
     /// Whether a value still lies beyond the line, on the side on which the finding did, by more
     /// than a tenth of how far the finding was.
     pub fn is_beyond(&self, value: f64) -> bool {

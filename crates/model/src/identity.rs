@@ -32,12 +32,13 @@ impl IncidentId {
         let bucket = tick.ms().div_euclid(BUCKET_MS);
         let digest =
             Digest::of_pieces(&[rule.as_bytes(), subject.as_bytes(), &bucket.to_be_bytes()]);
-        let start = Timestamp(bucket * BUCKET_MS);
-        Self(format!(
-            "INC-{}-{}",
-            start.month(),
-            digest.short(DERIVED_DIGITS)
-        ))
+        Self::of_month(Timestamp(bucket * BUCKET_MS), digest)
+    }
+
+    /// An incident's id from the month of a moment and a digest.
+    pub(crate) fn of_month(at: Timestamp, digest: Digest) -> Self {
+        let derived = digest.short(DERIVED_DIGITS);
+        Self(format!("INC-{}-{derived}", at.month()))
     }
 
     /// The chain of what was done outside of incidents in the month of `at`.

@@ -14,16 +14,31 @@ use crate::severity::Severity;
 use crate::time::Timestamp;
 
 mod apply;
+mod automated;
 #[cfg(test)]
 mod exhaustive;
 mod feedback;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
+mod marks;
 mod proposals;
 #[cfg(test)]
 mod tests;
+pub(crate) mod ties;
+#[cfg(test)]
+mod ties_exhaustive;
+#[cfg(test)]
+mod ties_tests;
+#[cfg(test)]
+mod written;
 
+pub use automated::AutomationMade;
 pub use feedback::Feedback;
+pub use marks::MAX_NAME_CHARS;
+pub use ties::{
+    Absorption, Doubt, MAX_NAMED_NOTES, MAX_TIES, MAX_TITLE_CHARS, MAX_WORDS_CHARS, Merger, Split,
+    SplitFinding, Voiding,
+};
 
 /// Findings, proposals and records that one incident may hold: beyond it the state machine
 /// refuses, so that nothing grows without bound.
@@ -62,10 +77,27 @@ pub enum Status {
     Mitigated,
     Resolved,
     Closed,
+    /// Declared by mistake: no incident at all.
+    Voided,
 }
 
 impl Status {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
+        Self::Open,
+        Self::Investigating,
+        Self::Explained,
+        Self::AwaitingApproval,
+        Self::Approved,
+        Self::Executing,
+        Self::Verifying,
+        Self::Mitigated,
+        Self::Resolved,
+        Self::Closed,
+        Self::Voided,
+    ];
+
+    /// What a list shows where nobody asks for others: all but mistakes.
+    pub const LISTED: [Self; 10] = [
         Self::Open,
         Self::Investigating,
         Self::Explained,
@@ -90,6 +122,7 @@ impl Status {
             Self::Mitigated => "mitigated",
             Self::Resolved => "resolved",
             Self::Closed => "closed",
+            Self::Voided => "voided",
         }
     }
 
@@ -99,7 +132,12 @@ impl Status {
 
     /// Nothing more is to be done.
     pub fn is_over(self) -> bool {
-        matches!(self, Self::Resolved | Self::Closed)
+        matches!(self, Self::Resolved | Self::Closed | Self::Voided)
+    }
+
+    /// Whether it counts in lists and statistics.
+    pub fn counts(self) -> bool {
+        self != Self::Voided
     }
 }
 
@@ -128,6 +166,12 @@ pub struct ProposalState {
     pub note: Option<String>,
     /// Who decided alone, and what somebody else said of it.
     pub break_glass: Option<BreakGlass>,
+    /// What was decided on it without a person, or would have been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automation: Option<AutomationMade>,
+    /// The report that it rests on has been followed by another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub older_report: bool,
 }
 
 /// A decision past the quorum.
@@ -243,8 +287,23 @@ pub struct Incident {
     /// The first is the one that opened it.
     pub findings: Vec<Finding>,
     pub owner: Option<String>,
+    /// The owner's verified principal, where whoever gave it to them named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_subject: Option<String>,
+    /// The team that it was given to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// Whom it hurts and how, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<String>,
     pub claim: Option<Claim>,
     pub report: Option<Report>,
+    /// Set where the report explains what is no longer this incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
+    /// Who gave the report, where it isn't the Analyst's own: an outside agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_from: Option<String>,
     pub proposals: Vec<ProposalState>,
     /// What people asked for.
     pub requests: Vec<RequestState>,
@@ -253,6 +312,17 @@ pub struct Incident {
     /// Set where there is nothing more that DataPulse could propose.
     pub nothing_to_propose: Option<String>,
     pub closed_as: Option<ClosedAs>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<Merger>,
+    /// Incidents that were merged into this one, or are about to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absorbed: Vec<Absorption>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_from: Option<IncidentId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub split_into: Vec<Split>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voided: Option<Voiding>,
     pub resolved_evidence: Option<Evidence>,
     /// The latest word of a person on what a report said first.
     pub feedback: Option<Feedback>,
@@ -298,12 +368,17 @@ impl Incident {
             .filter_map(|state| state.finished_at)
     }
 
-    /// Whether an action that didn't help has ended since the report was made: then the report is
-    /// doubtful, and there is more to look at than there was.
+    /// Whether an action that didn't help has ended since the report was made, or findings were
+    /// split off: then the report is doubtful, and there is more to look at than there was.
     pub fn is_report_doubtful(&self) -> bool {
-        self.report
-            .as_ref()
-            .is_some_and(|report| self.in_vain().any(|at| at > report.window.to))
+        self.report.as_ref().is_some_and(|report| {
+            self.doubt.is_some() || self.in_vain().any(|at| at > report.window.to)
+        })
+    }
+
+    /// Whether an action on it is running now.
+    pub fn is_executing(&self) -> bool {
+        apply::busy(self)
     }
 
     pub fn proposal(&self, id: &str) -> Option<&ProposalState> {
@@ -319,7 +394,7 @@ impl Incident {
     /// it is not over, or was resolved so lately that the same trouble reopens it.
     pub fn takes_in(&self, tick: Timestamp) -> bool {
         match self.status {
-            Status::Closed => false,
+            Status::Closed | Status::Voided => false,
             Status::Resolved => self
                 .resolved_at
                 .is_some_and(|at| tick.ms() - at.ms() <= REOPEN_WITHIN_MS),
@@ -329,11 +404,11 @@ impl Incident {
 
     /// Evidence by id, of findings (`F1` is the first finding's), report, checks.
     pub fn evidence(&self, id: &str) -> Option<&Evidence> {
-        if let Some(number) = id.strip_prefix('F').and_then(|n| n.parse::<usize>().ok()) {
-            return self
-                .findings
-                .get(number.checked_sub(1)?)
-                .map(|finding| &finding.evidence);
+        if id
+            .strip_prefix('F')
+            .is_some_and(|n| n.parse::<usize>().is_ok())
+        {
+            return self.finding(id).map(|finding| &finding.evidence);
         }
         self.report.as_ref()?.evidence(id)
     }
@@ -345,6 +420,9 @@ pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
         Actor::Agent { agent } => Some(*agent),
         _ => None,
     };
+    if event.is_a_persons() {
+        return actor.is_person();
+    }
     match event {
         Event::Opened { .. } | Event::Reopened { .. } => {
             matches!(agent, None | Some(Agent::Sentinel))
@@ -374,9 +452,17 @@ pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
         | Event::ActionRequested { .. }
         | Event::Withdrawn { .. }
         | Event::BreakGlassReviewed { .. }
-        | Event::FeedbackGiven { .. } => actor.is_person(),
+        | Event::FeedbackGiven { .. }
+        | Event::Edited { .. }
+        | Event::Assigned { .. }
+        | Event::HandedOver { .. }
+        | Event::MergedInto { .. }
+        | Event::Absorbed { .. }
+        | Event::SplitOff { .. }
+        | Event::Voided { .. } => actor.is_person(),
         Event::RequestRefused { .. } => agent == Some(Agent::Resolver),
-        Event::VerdictReached { .. }
+        Event::AutomationDecided { .. }
+        | Event::VerdictReached { .. }
         | Event::ApprovalVoided { .. }
         | Event::ExecutionStarted { .. }
         | Event::ExecutionFinished { .. }

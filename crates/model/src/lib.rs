@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod finding;
 pub mod identity;
 pub mod incident;
+pub mod lineage;
 pub mod notice;
 pub mod policy;
 pub mod projection;
@@ -34,7 +35,7 @@ pub mod system;
 pub mod time;
 
 pub use action::{Action, ActionKind, TargetState};
-pub use actor::{Actor, Agent, Role, Scope};
+pub use actor::{Actor, Agent, Assignee, Role, Scope};
 pub use anchor::{AnchorFault, AnchorLine};
 pub use chain::{ChainFault, StoredRecord};
 pub use digest::Digest;

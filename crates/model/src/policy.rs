@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::ActionKind;
+use crate::action::{Action, ActionKind};
 use crate::digest::Digest;
 use crate::time::Timestamp;
 
+pub mod automation;
 pub mod example;
 mod freeze;
 
@@ -53,7 +54,7 @@ impl RiskTier {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     /// How many people must agree, by tier: 1 to 5. One that is not named keeps its default:
@@ -77,6 +78,10 @@ pub struct Policy {
     pub break_glass: bool,
     /// When nothing is executed.
     pub freeze: Vec<Freeze>,
+    /// What may run without a person. None: nothing does. Left out of the version where it is
+    /// empty, so that policies without it keep theirs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub automation: Vec<automation::AutomationRule>,
 }
 
 /// What a proposal takes from the policy: sealed with it.
@@ -88,6 +93,8 @@ pub struct Terms {
     pub expires: Timestamp,
     pub not_the_requester: bool,
     pub on_call: Option<Vec<String>>,
+    /// Rules that may let it run without a person: on, for this kind of action and this target.
+    pub automation: Vec<String>,
 }
 
 /// Quorum by tier where the file says nothing.
@@ -127,6 +134,7 @@ impl Default for Policy {
             on_call: BTreeSet::new(),
             break_glass: true,
             freeze: Vec::new(),
+            automation: Vec::new(),
         }
     }
 }
@@ -137,7 +145,8 @@ impl Policy {
         named.unwrap_or_else(|| usual_tier(kind))
     }
 
-    /// At least one, whatever the file says: nothing runs without a person.
+    /// At least one, whatever the file says. What runs without a person is named by `automation`,
+    /// never by a quorum of nobody.
     pub fn quorum_of(&self, tier: RiskTier) -> u32 {
         let named = self.quorum.get(&tier).copied();
         named.unwrap_or_else(|| usual_quorum(tier)).max(1)
@@ -145,8 +154,8 @@ impl Policy {
 
     /// What the policy asks for an action now. `on_call`: who is on call for its target, where
     /// that is known.
-    pub fn terms(&self, kind: ActionKind, on_call: Option<&str>, now: Timestamp) -> Terms {
-        let risk = self.tier_of(kind);
+    pub fn terms(&self, action: &Action, on_call: Option<&str>, now: Timestamp) -> Terms {
+        let risk = self.tier_of(action.kind);
         let people = || {
             let named = on_call.unwrap_or_default().split([',', ';']);
             named
@@ -161,7 +170,18 @@ impl Policy {
             expires: now.plus_ms(self.approval_expires_s as i64 * 1000),
             not_the_requester: self.not_the_requester.contains(&risk),
             on_call: self.on_call.contains(&risk).then(people),
+            automation: self.automatic(action, risk),
         }
+    }
+
+    /// Names of the rules that are on and speak of this action; of high risk none does.
+    fn automatic(&self, action: &Action, risk: RiskTier) -> Vec<String> {
+        let on = self.automation.iter().filter(|rule| {
+            rule.mode == automation::AutomationMode::On
+                && rule.covers(action.kind, &action.target)
+                && risk != RiskTier::High
+        });
+        on.map(|rule| rule.name.clone()).collect()
     }
 
     /// The freeze that holds an action of this kind on this target back, if any.
@@ -198,7 +218,7 @@ impl Policy {
                 .check()
                 .map_err(|fault| format!("freeze[{index}]: {fault}"))?;
         }
-        Ok(())
+        automation::check(self)
     }
 
     /// The digest of the policy's content, shortened.

@@ -55,6 +55,10 @@ pub struct Proposal {
     /// The proposal that it takes the place of, and what is different now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Replaced>,
+    /// Rules of the policy that may let it run without a person: what was on for it when it was
+    /// offered. None: people decide.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub automation: Vec<String>,
 }
 
 /// A person who asked for a proposal, or edited it.
@@ -94,11 +98,18 @@ impl Proposal {
         self.expires = terms.expires;
         self.not_the_requester = terms.not_the_requester;
         self.on_call = terms.on_call;
+        self.automation = terms.automation;
         self
     }
 
+    /// Whether a person asked for it, or edited it.
+    pub fn is_asked_for(&self) -> bool {
+        self.request.is_some() || !self.requesters.is_empty()
+    }
+
     /// The digest of incident, proposal, action, parameters, target, observed state, evidence,
-    /// policy version, quorum, expiry, and of who asked for it and must be among those who agree.
+    /// policy version, quorum, expiry, of who asked for it and must be among those who agree, and of
+    /// the rules that may let it run without a person.
     /// Any difference in one of them is another seal.
     pub fn seal(&self, incident: &IncidentId) -> Seal {
         let mut sealed = serde_json::json!({
@@ -122,6 +133,9 @@ impl Proposal {
         }
         if let Some(people) = &self.on_call {
             sealed["on_call"] = serde_json::json!(people);
+        }
+        if !self.automation.is_empty() {
+            sealed["automation"] = serde_json::json!(self.automation);
         }
         Digest::of(sorted(&sealed).to_string().as_bytes())
     }

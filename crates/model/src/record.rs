@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, TargetState};
-use crate::actor::Actor;
+use crate::actor::{Actor, Assignee};
 use crate::digest::Digest;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, EvidenceId};
 use crate::finding::{Finding, Relation};
 use crate::identity::IncidentId;
 use crate::notice::Topic;
@@ -42,6 +42,12 @@ pub enum Event {
         severity: Severity,
         severity_reason: String,
         finding: Box<Finding>,
+        /// The incident that its findings were split off from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        split_from: Option<IncidentId>,
+        /// Further findings, of a split alone.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<Finding>,
     },
     FindingAttached {
         finding: Box<Finding>,
@@ -122,6 +128,20 @@ pub enum Event {
         justified: bool,
         note: String,
     },
+    /// A rule of the policy lets it run without a person, or, in shadow mode, would have. No
+    /// decision: a person's no voids it until it begins.
+    AutomationDecided {
+        #[schema(value_type = String)]
+        proposal: ProposalId,
+        seal: Seal,
+        /// The rule's name.
+        rule: String,
+        /// It only says what would have been done.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        shadow: bool,
+        /// Why, in words; at least one.
+        reasons: Vec<String>,
+    },
     /// Whether the decisions suffice under the policy.
     VerdictReached {
         #[schema(value_type = String)]
@@ -183,6 +203,53 @@ pub enum Event {
         cause: Option<Cause>,
         note: Option<String>,
     },
+    /// A person calls it something else, or says whom it hurts; what isn't given stays.
+    Edited {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// Whom it hurts and how, in words; empty: nobody knows any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        impact: Option<String>,
+    },
+    /// A person gives it to somebody.
+    Assigned {
+        to: Assignee,
+        reason: String,
+    },
+    /// Whoever has it gives it to somebody else, with a word on where things stand.
+    HandedOver {
+        /// The owner's name, as whoever hands over saw it.
+        from: String,
+        to: Assignee,
+        note: String,
+    },
+    /// Its story goes on in another incident, which has taken in its findings.
+    MergedInto {
+        into: IncidentId,
+        reason: String,
+    },
+    /// Another incident's findings are this one's from now on; written before the other's
+    /// `merged_into`. Once more for the same one only with what it got in between.
+    Absorbed {
+        incident: IncidentId,
+        findings: Vec<Finding>,
+        /// The `seq`s of the other's records that are notes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<u64>,
+        reason: String,
+    },
+    /// Findings, by their names here, are another incident's from now on; written after the
+    /// other's `opened`.
+    SplitOff {
+        #[schema(value_type = Vec<String>)]
+        findings: Vec<EvidenceId>,
+        into: IncidentId,
+        reason: String,
+    },
+    /// Declared by mistake: it is in no list and counts in no statistics, and stays in the journal.
+    Voided {
+        reason: String,
+    },
     /// One notice went out, accepted by its receiver under `key`.
     NoticeSent {
         channel: String,
@@ -216,6 +283,7 @@ impl Event {
             Self::RequestRefused { .. } => "request_refused",
             Self::Withdrawn { .. } => "withdrawn",
             Self::BreakGlassReviewed { .. } => "break_glass_reviewed",
+            Self::AutomationDecided { .. } => "automation_decided",
             Self::VerdictReached { .. } => "verdict_reached",
             Self::ApprovalVoided { .. } => "approval_voided",
             Self::ExecutionStarted { .. } => "execution_started",
@@ -227,8 +295,35 @@ impl Event {
             Self::Closed { .. } => "closed",
             Self::PersonNeeded { .. } => "person_needed",
             Self::FeedbackGiven { .. } => "feedback_given",
+            Self::Edited { .. } => "edited",
+            Self::Assigned { .. } => "assigned",
+            Self::HandedOver { .. } => "handed_over",
+            Self::MergedInto { .. } => "merged_into",
+            Self::Absorbed { .. } => "absorbed",
+            Self::SplitOff { .. } => "split_off",
+            Self::Voided { .. } => "voided",
             Self::NoticeSent { .. } => "notice_sent",
             Self::System { act } => act.name(),
+        }
+    }
+
+    /// Whether only people may write such a record: no agent, and no machine's token.
+    pub fn is_a_persons(&self) -> bool {
+        match self {
+            Self::Opened { split_from, .. } => split_from.is_some(),
+            Self::Decided { .. }
+            | Self::ActionRequested { .. }
+            | Self::Withdrawn { .. }
+            | Self::BreakGlassReviewed { .. }
+            | Self::FeedbackGiven { .. }
+            | Self::Edited { .. }
+            | Self::Assigned { .. }
+            | Self::HandedOver { .. }
+            | Self::MergedInto { .. }
+            | Self::Absorbed { .. }
+            | Self::SplitOff { .. }
+            | Self::Voided { .. } => true,
+            _ => false,
         }
     }
 }
@@ -238,6 +333,16 @@ impl Event {
 pub enum ClosedAs {
     FalseAlarm {},
     Duplicate { of: IncidentId },
+}
+
+impl ClosedAs {
+    /// The incident that it is a duplicate of.
+    pub fn of(&self) -> Option<&IncidentId> {
+        match self {
+            Self::FalseAlarm {} => None,
+            Self::Duplicate { of } => Some(of),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]

@@ -232,6 +232,10 @@ impl Keyring {
         if early && !strictly && !self.keys.contains_key(&signed.key) {
             return Ok(());
         }
+        if record.event.is_a_persons() && !record.actor.is_person() {
+            let name = record.event.name();
+            return Err(format!("{name} is a person's alone to write"));
+        }
         let writer = Writer::of(&record.actor);
         self.verify(writer, &signed.key, &base, &signed.signature)
     }

@@ -18,6 +18,14 @@ pub struct Summary {
     pub service: String,
     pub rule: String,
     pub owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// Whom it hurts and how, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<String>,
+    /// Where its story goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<IncidentId>,
     pub opened_at: Timestamp,
     pub updated_at: Timestamp,
     pub resolved_at: Option<Timestamp>,
@@ -56,6 +64,12 @@ impl From<&Incident> for Summary {
             service: incident.service.clone(),
             rule: incident.rule.clone(),
             owner: incident.owner.clone(),
+            team: incident.team.clone(),
+            impact: incident.impact.clone(),
+            merged_into: incident
+                .merged_into
+                .as_ref()
+                .map(|merger| merger.into.clone()),
             opened_at: incident.opened_at,
             updated_at: incident.updated_at,
             resolved_at: incident.resolved_at,

@@ -136,6 +136,20 @@ fn of_approval(incident: &Incident, record: &Record) -> Option<(Topic, String, V
                 json!({ "proposal": proposal, "by": who }),
             )
         }
+        Event::AutomationDecided {
+            proposal,
+            rule,
+            shadow: false,
+            reasons,
+            ..
+        } => {
+            let says = format!(
+                "{proposal} runs without a person, by the rule {rule:?}; a no or a stop before it begins holds it: {}",
+                reasons.join("; ")
+            );
+            let details = json!({ "proposal": proposal, "rule": rule });
+            (Topic::Outcome, says, details)
+        }
         Event::RequestRefused { reason, .. } => {
             let says = format!("what was asked for can't be offered: {reason}");
             (Topic::Outcome, says, json!({ "service.name": service }))
@@ -144,6 +158,36 @@ fn of_approval(incident: &Incident, record: &Record) -> Option<(Topic, String, V
             let who = record.actor.label();
             let says = format!("{proposal} was withdrawn by {who}: {reason}");
             (Topic::Outcome, says, json!({ "proposal": proposal }))
+        }
+        _ => return of_people(incident, record),
+    })
+}
+
+/// Whose it is, and where its story goes on. An absorbed one is told by the other, and the part
+/// that was split off by its own opening.
+fn of_people(incident: &Incident, record: &Record) -> Option<(Topic, String, Value)> {
+    let service = &incident.service;
+    let who = record.actor.label();
+    Some(match &record.event {
+        Event::Assigned { to, reason } => {
+            let says = format!("{service} is {}'s, says {who}: {reason}", to.name());
+            (Topic::Assigned, says, json!({ "to": to, "by": who }))
+        }
+        Event::HandedOver { to, note, .. } => {
+            let says = format!("{who} handed {service} over to {}: {note}", to.name());
+            (Topic::Assigned, says, json!({ "to": to, "by": who }))
+        }
+        Event::MergedInto { into, reason } => {
+            let says = format!("{service} goes on in {into}: {reason}");
+            (
+                Topic::Outcome,
+                says,
+                json!({ "service.name": service, "into": into }),
+            )
+        }
+        Event::Voided { reason } => {
+            let says = format!("{service} was declared by mistake, says {who}: {reason}");
+            (Topic::Outcome, says, json!({ "service.name": service }))
         }
         _ => return None,
     })
@@ -195,6 +239,8 @@ mod tests {
             severity: Severity::Critical,
             severity_reason: "by hand".to_owned(),
             finding: Box::new(finding()),
+            split_from: None,
+            others: Vec::new(),
         };
         let note = Event::NoteAdded {
             text: "mine".to_owned(),

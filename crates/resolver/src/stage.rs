@@ -164,6 +164,7 @@ impl Resolver {
             on_call: terms.on_call,
             request: None,
             replaces: None,
+            automation: terms.automation,
         };
         let offer = |incident: &Incident| {
             let known = incident.proposals.iter().any(|state| {

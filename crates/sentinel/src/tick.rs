@@ -538,7 +538,7 @@ fn same_time<'a>(open: &'a [Incident], topology: &Topology) -> Option<&'a Incide
 
 /// Whether an incident holds a finding of the same rule and subject.
 fn holds(incident: &Incident, due: &Due) -> bool {
-    incident.status != Status::Closed
+    !matches!(incident.status, Status::Closed | Status::Voided)
         && incident.findings.iter().any(|finding| {
             finding.signal == due.deviation.signal && finding.subject.service == due.service
         })

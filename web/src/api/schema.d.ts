@@ -993,6 +993,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datapulse/v1/incidents/{id}/edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change title or impact */
+        post: operations["post_incidents__id__edit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/incidents/{id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give it to somebody or a team */
+        post: operations["post_incidents__id__assign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/incidents/{id}/handover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hand over what you have, with a note */
+        post: operations["post_incidents__id__handover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/incidents/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Merge it into another, which is given */
+        post: operations["post_incidents__id__merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/incidents/{id}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Split findings off into a new incident */
+        post: operations["post_incidents__id__split"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datapulse/v1/incidents/{id}/void": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Void what was declared by mistake */
+        post: operations["post_incidents__id__void"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/": {
         parameters: {
             query?: never;
@@ -1636,6 +1738,17 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Another incident that this one took in. */
+        Absorption: {
+            incident: components["schemas"]["IncidentId"];
+            by: components["schemas"]["Actor"];
+            at: components["schemas"]["Timestamp"];
+            reason: string;
+            /** @description What its findings are called here; those that this one held already have no second name. */
+            findings: string[];
+            /** @description The `seq`s of those of its records that are notes. */
+            notes: number[];
+        };
         Acknowledgement: {
             /** @description Who has it now; without a name, whoever asks. */
             owner?: string | null;
@@ -1776,6 +1889,21 @@ export interface components {
             brier_of_constant?: number | null;
             bands: components["schemas"]["Band"][];
         };
+        /** @description Whose an incident is to be. */
+        Assignee: {
+            subject?: string | null;
+            name: string;
+            /** @enum {string} */
+            kind: "person";
+        } | {
+            name: string;
+            /** @enum {string} */
+            kind: "team";
+        };
+        Assignment: {
+            to: components["schemas"]["Assignee"];
+            reason: string;
+        };
         AuditIncident: {
             incident_id: string;
             /** Format: int64 */
@@ -1795,6 +1923,55 @@ export interface components {
             /** Format: int64 */
             anchor_lines: number;
             incidents: components["schemas"]["AuditIncident"][];
+        };
+        /** @description What a rule of the policy decided on a proposal, or would have. */
+        AutomationMade: {
+            /** @description The rule's name. */
+            rule: string;
+            at: components["schemas"]["Timestamp"];
+            /** @description It only says what would have been done. */
+            shadow?: boolean;
+            /** @description Why, in words. */
+            reasons: string[];
+            /** @description A person's no since then, in words: it counts for nothing any more. */
+            void?: string | null;
+        };
+        /**
+         * @description Whether a rule acts.
+         * @enum {string}
+         */
+        AutomationMode: "off" | "shadow" | "on";
+        /** @description One action that may run without a person, and within what. */
+        AutomationRule: {
+            /** @description Records and people name the rule by it. */
+            name: string;
+            /** @description `off`, where it isn't named. */
+            mode?: components["schemas"]["AutomationMode"];
+            /** @description What may be done, with its bound. */
+            action: components["schemas"]["SafeAction"];
+            /** @description Empty: all targets. */
+            services?: string[];
+            /**
+             * Format: double
+             * @description The report's first answer must be at least so sure, 0.5 to 1.
+             */
+            confidence_at_least: number;
+            /**
+             * Format: int32
+             * @description Answers that people must have called right on this installation, in the fifth of confidence
+             *     that the answer lies in: 20 at least.
+             */
+            confirmed_answers: number;
+            /**
+             * Format: int32
+             * @description Automatic runs on one service in any 24 hours, 1 to 24; runs of other rules count too.
+             */
+            per_service_and_day: number;
+            /**
+             * Format: int32
+             * @description After an automatic run on a service nothing runs on it by itself for so long, a week at most.
+             */
+            cool_down_minutes: number;
         };
         /** @description Answers whose confidence lies in `[from, to)`; the last band holds 1 too. */
         Band: {
@@ -1924,11 +2101,25 @@ export interface components {
             reason: string;
         };
         Digest: string;
+        /**
+         * @description Why a report is doubtful though no action failed: the incident isn't any more what it explains.
+         * @enum {string}
+         */
+        Doubt: "raised" | "remains";
+        /** @description What isn't given stays as it is. The subject never changes. */
+        EditRequest: {
+            title?: string | null;
+            /** @description Whom it hurts and how, in words; empty takes it away. */
+            impact?: string | null;
+        };
         Event: {
             title: string;
             severity: components["schemas"]["Severity"];
             severity_reason: string;
             finding: components["schemas"]["Finding"];
+            split_from?: components["schemas"]["IncidentId"] | null;
+            /** @description Further findings, of a split alone. */
+            others?: components["schemas"]["Finding"][];
             /** @enum {string} */
             kind: "opened";
         } | {
@@ -2019,6 +2210,17 @@ export interface components {
         } | {
             proposal: string;
             seal: components["schemas"]["Digest"];
+            /** @description The rule's name. */
+            rule: string;
+            /** @description It only says what would have been done. */
+            shadow?: boolean;
+            /** @description Why, in words; at least one. */
+            reasons: string[];
+            /** @enum {string} */
+            kind: "automation_decided";
+        } | {
+            proposal: string;
+            seal: components["schemas"]["Digest"];
             sufficient: boolean;
             reason: string;
             /** @enum {string} */
@@ -2078,6 +2280,47 @@ export interface components {
             note?: string | null;
             /** @enum {string} */
             kind: "feedback_given";
+        } | {
+            title?: string | null;
+            /** @description Whom it hurts and how, in words; empty: nobody knows any more. */
+            impact?: string | null;
+            /** @enum {string} */
+            kind: "edited";
+        } | {
+            to: components["schemas"]["Assignee"];
+            reason: string;
+            /** @enum {string} */
+            kind: "assigned";
+        } | {
+            /** @description The owner's name, as whoever hands over saw it. */
+            from: string;
+            to: components["schemas"]["Assignee"];
+            note: string;
+            /** @enum {string} */
+            kind: "handed_over";
+        } | {
+            into: components["schemas"]["IncidentId"];
+            reason: string;
+            /** @enum {string} */
+            kind: "merged_into";
+        } | {
+            incident: components["schemas"]["IncidentId"];
+            findings: components["schemas"]["Finding"][];
+            /** @description The `seq`s of the other's records that are notes. */
+            notes?: number[];
+            reason: string;
+            /** @enum {string} */
+            kind: "absorbed";
+        } | {
+            findings: string[];
+            into: components["schemas"]["IncidentId"];
+            reason: string;
+            /** @enum {string} */
+            kind: "split_off";
+        } | {
+            reason: string;
+            /** @enum {string} */
+            kind: "voided";
         } | {
             channel: string;
             topic: components["schemas"]["Topic"];
@@ -2198,6 +2441,13 @@ export interface components {
             /** @description Empty: all kinds of action. */
             kinds?: components["schemas"]["ActionKind"][];
         };
+        Handover: {
+            /** @description The owner as you saw it; without a name, whoever has it now. */
+            from?: string | null;
+            to: components["schemas"]["Assignee"];
+            /** @description Where things stand. */
+            note: string;
+        };
         /** @description Whether what is shown can be trusted to be current. */
         Health: {
             now: components["schemas"]["Timestamp"];
@@ -2244,8 +2494,17 @@ export interface components {
             /** @description The first is the one that opened it. */
             findings: components["schemas"]["Finding"][];
             owner?: string | null;
+            /** @description The owner's verified principal, where whoever gave it to them named it. */
+            owner_subject?: string | null;
+            /** @description The team that it was given to. */
+            team?: string | null;
+            /** @description Whom it hurts and how, in a person's words. */
+            impact?: string | null;
             claim?: components["schemas"]["Claim"] | null;
             report?: components["schemas"]["Report"] | null;
+            doubt?: components["schemas"]["Doubt"] | null;
+            /** @description Who gave the report, where it isn't the Analyst's own: an outside agent. */
+            report_from?: string | null;
             proposals: components["schemas"]["ProposalState"][];
             /** @description What people asked for. */
             requests: components["schemas"]["RequestState"][];
@@ -2254,6 +2513,12 @@ export interface components {
             /** @description Set where there is nothing more that DataPulse could propose. */
             nothing_to_propose?: string | null;
             closed_as?: components["schemas"]["ClosedAs"] | null;
+            merged_into?: components["schemas"]["Merger"] | null;
+            /** @description Incidents that were merged into this one, or are about to be. */
+            absorbed?: components["schemas"]["Absorption"][];
+            split_from?: components["schemas"]["IncidentId"] | null;
+            split_into?: components["schemas"]["Split"][];
+            voided?: components["schemas"]["Voiding"] | null;
             resolved_evidence?: components["schemas"]["Evidence"] | null;
             feedback?: components["schemas"]["Feedback"] | null;
             opened_at: components["schemas"]["Timestamp"];
@@ -2336,6 +2601,18 @@ export interface components {
             person: boolean;
             /** @description To be sent as X-CSRF-Token by sessions. */
             csrf_token?: string | null;
+        };
+        MergeRequest: {
+            /** @description The incident that stays. */
+            into: components["schemas"]["IncidentId"];
+            reason: string;
+        };
+        /** @description The other incident that one was merged into: its story goes on there. */
+        Merger: {
+            into: components["schemas"]["IncidentId"];
+            by: components["schemas"]["Actor"];
+            at: components["schemas"]["Timestamp"];
+            reason: string;
         };
         NewToken: components["schemas"]["TokenLine"] & {
             /** @description Shown this once. */
@@ -2441,6 +2718,12 @@ export interface components {
              * @default []
              */
             freeze: components["schemas"]["Freeze"][];
+            /**
+             * @description What may run without a person. None: nothing does. Left out of the version where it is
+             *     empty, so that policies without it keep theirs.
+             * @default []
+             */
+            automation: components["schemas"]["AutomationRule"][];
         };
         /** @description The policy with its version, as proposals name it. */
         PolicyInForce: {
@@ -2504,6 +2787,11 @@ export interface components {
              */
             request?: number | null;
             replaces?: components["schemas"]["Replaced"] | null;
+            /**
+             * @description Rules of the policy that may let it run without a person: what was on for it when it was
+             *     offered. None: people decide.
+             */
+            automation?: string[];
         };
         ProposalList: {
             items: components["schemas"]["ProposalView"][];
@@ -2527,6 +2815,9 @@ export interface components {
             /** @description Why it was voided or rejected, or how it ended. */
             note?: string | null;
             break_glass?: components["schemas"]["BreakGlass"] | null;
+            automation?: components["schemas"]["AutomationMade"] | null;
+            /** @description The report that it rests on has been followed by another. */
+            older_report?: boolean;
         };
         /** @description A proposal, with what an approver needs to know of it. */
         ProposalView: components["schemas"]["ProposalState"] & {
@@ -2674,6 +2965,33 @@ export interface components {
         RunbookList: {
             items: components["schemas"]["Runbook"][];
         };
+        /** @description What may run without a person: nothing but these three, each within its bound. */
+        SafeAction: {
+            /**
+             * Format: int32
+             * @description So many more than there are, at most.
+             */
+            at_most_more: number;
+            /**
+             * Format: int32
+             * @description So many in all, at most.
+             */
+            at_most: number;
+            /** @enum {string} */
+            kind: "scale";
+        } | {
+            /** @description How what it costs ends without anybody, in words for people; without it nothing runs. */
+            ends_by_itself: string;
+            /** @enum {string} */
+            kind: "cache_clear";
+        } | {
+            /** @description Services that keep no state: no other is restarted. */
+            stateless: string[];
+            /** @description How what it costs ends without anybody, in words for people; without it nothing runs. */
+            ends_by_itself: string;
+            /** @enum {string} */
+            kind: "restart";
+        };
         /**
          * @description What a token or session lets its bearer do.
          * @enum {string}
@@ -2755,6 +3073,26 @@ export interface components {
             /** @description The most alike first. */
             items: components["schemas"]["Similar"][];
         };
+        /** @description Another incident that findings of this one became. */
+        Split: {
+            into: components["schemas"]["IncidentId"];
+            by: components["schemas"]["Actor"];
+            at: components["schemas"]["Timestamp"];
+            reason: string;
+            findings: components["schemas"]["SplitFinding"][];
+        };
+        /** @description A finding that is the other incident's now, under the name that it had here. */
+        SplitFinding: {
+            id: string;
+            finding: components["schemas"]["Finding"];
+        };
+        SplitRequest: {
+            /** @description Their names on the incident, such as `F2`; the first finding stays. */
+            findings: string[];
+            /** @description What the new incident is called. */
+            title: string;
+            reason: string;
+        };
         /** @description What a proposal waits for. */
         Standing: {
             /**
@@ -2806,7 +3144,7 @@ export interface components {
          * @description Where the incident stands.
          * @enum {string}
          */
-        Status: "open" | "investigating" | "explained" | "awaiting_approval" | "approved" | "executing" | "verifying" | "mitigated" | "resolved" | "closed";
+        Status: "open" | "investigating" | "explained" | "awaiting_approval" | "approved" | "executing" | "verifying" | "mitigated" | "resolved" | "closed" | "voided";
         /** @description Who stopped all executions, when and why. */
         Stopped: {
             by: components["schemas"]["Actor"];
@@ -2825,6 +3163,10 @@ export interface components {
             "service.name": string;
             rule: string;
             owner?: string | null;
+            team?: string | null;
+            /** @description Whom it hurts and how, in a person's words. */
+            impact?: string | null;
+            merged_into?: components["schemas"]["IncidentId"] | null;
             opened_at: components["schemas"]["Timestamp"];
             updated_at: components["schemas"]["Timestamp"];
             resolved_at?: components["schemas"]["Timestamp"] | null;
@@ -2929,7 +3271,7 @@ export interface components {
             };
         };
         /** @enum {string} */
-        Topic: "incident" | "report" | "approval_wanted" | "break_glass" | "outcome" | "person_needed";
+        Topic: "incident" | "report" | "approval_wanted" | "assigned" | "break_glass" | "outcome" | "person_needed";
         /** @description A public key that is trusted here, and for whom. */
         Trusted: {
             /** @description Hexadecimal, 32 bytes. */
@@ -2938,6 +3280,15 @@ export interface components {
             writers: components["schemas"]["Writer"][];
             /** @description Records before it were not signed. */
             since: components["schemas"]["Timestamp"];
+        };
+        VoidRequest: {
+            reason: string;
+        };
+        /** @description Who called the incident a mistake, and why. */
+        Voiding: {
+            by: components["schemas"]["Actor"];
+            at: components["schemas"]["Timestamp"];
+            reason: string;
         };
         /** @enum {string} */
         Weekday: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
@@ -3362,7 +3713,7 @@ export interface operations {
     get_incidents: {
         parameters: {
             query?: {
-                /** @description Of these statuses, separated by commas. */
+                /** @description Of these statuses, separated by commas; without any, of all but `voided`. */
                 status?: string;
                 /** @description Of these severities, separated by commas. */
                 severity?: string;
@@ -5473,6 +5824,228 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_incidents__id__edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_incidents__id__assign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Assignment"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_incidents__id__handover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Handover"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_incidents__id__merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_incidents__id__split: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SplitRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem document */
+            default: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_incidents__id__void: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VoidRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "x-correlation-id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
             };
             /** @description A problem document */
             default: {

@@ -42,6 +42,8 @@ export function inWords(event: Fields): string {
       return `${cell(proposal)}: ${words(cell(field(event, 'proposal', 'action', 'kind')))} ${cell(field(event, 'proposal', 'action', 'target'))}`;
     case 'decided':
       return `${cell(proposal)} ${event.approve === true ? 'approved' : 'rejected'}${event.break_glass === true ? ' alone, by break-glass' : ''}: ${cell(event.reason)}`;
+    case 'automation_decided':
+      return `${cell(proposal)} ${event.shadow === true ? 'would have run' : 'runs'} without a person, by the rule ${cell(event.rule)}: ${Array.isArray(event.reasons) ? event.reasons.map((reason) => cell(reason)).join('; ') : ''}`;
     case 'action_requested':
       return `${words(cell(field(event, 'action', 'kind')))} ${cell(field(event, 'action', 'target'))}: ${cell(event.why)}`;
     case 'break_glass_reviewed':

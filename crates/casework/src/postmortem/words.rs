@@ -67,6 +67,20 @@ fn of_proposal(event: &Event) -> String {
             };
             with(&format!("{proposal} {verb}"), reason)
         }
+        Event::AutomationDecided {
+            proposal,
+            rule,
+            shadow,
+            reasons,
+            ..
+        } => {
+            let verb = match shadow {
+                true => "would have run without a person",
+                false => "may run without a person",
+            };
+            let said = format!("{proposal} {verb}, by the rule {rule:?}");
+            with(&said, &reasons.join("; "))
+        }
         Event::VerdictReached {
             proposal, reason, ..
         } => with(&format!("verdict on {proposal}"), reason),
@@ -133,6 +147,39 @@ fn asked(event: &Event) -> String {
             };
             with(&format!("the break-glass for {proposal} was {word}"), note)
         }
+        other => of_people(other),
+    }
+}
+
+/// What people make of the incident itself.
+fn of_people(event: &Event) -> String {
+    match event {
+        Event::Edited { title, impact } => {
+            let title = title.as_ref().map(|title| format!("called {title:?} now"));
+            let impact = impact.as_deref().map(|impact| match impact.trim() {
+                "" => "nobody knows the impact any more".to_owned(),
+                impact => format!("impact: {impact}"),
+            });
+            let parts: Vec<String> = title.into_iter().chain(impact).collect();
+            parts.join("; ")
+        }
+        Event::Assigned { to, reason } => with(&format!("given to {}", to.name()), reason),
+        Event::HandedOver { from, to, note } => {
+            with(&format!("{from} handed it over to {}", to.name()), note)
+        }
+        Event::MergedInto { into, reason } => with(&format!("merged into {into}"), reason),
+        Event::Absorbed {
+            incident, reason, ..
+        } => with(&format!("{incident} was merged into this one"), reason),
+        Event::SplitOff {
+            findings,
+            into,
+            reason,
+        } => {
+            let findings = findings.join(", ");
+            with(&format!("{findings} split off as {into}"), reason)
+        }
+        Event::Voided { reason } => with("voided, declared by mistake", reason),
         other => other.name().replace('_', " "),
     }
 }
@@ -142,6 +189,7 @@ fn topic_in_words(topic: Topic) -> &'static str {
         Topic::Incident => "the incident",
         Topic::Report => "the report",
         Topic::ApprovalWanted => "what waits for approval",
+        Topic::Assigned => "whose it is",
         Topic::BreakGlass => "a decision made alone",
         Topic::Outcome => "the outcome",
         Topic::PersonNeeded => "a person being needed",

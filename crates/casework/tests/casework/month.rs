@@ -210,6 +210,7 @@ fn rollback(kind: &Kind, at: Timestamp) -> Proposal {
         on_call: None,
         request: None,
         replaces: None,
+        automation: Vec::new(),
     }
 }
 

@@ -74,6 +74,58 @@ pub enum Incident {
         #[arg(long)]
         reason: String,
     },
+    /// Change its title or say whom it hurts; what was there before stays in the records
+    Edit {
+        id: String,
+        #[arg(long)]
+        title: Option<String>,
+        /// Whom it hurts and how; empty takes it away
+        #[arg(long)]
+        impact: Option<String>,
+    },
+    /// Give it to a person or a team
+    Assign {
+        id: String,
+        /// A person's name, or team:NAME
+        to: String,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Hand over what you have to a person or a team
+    HandOver {
+        id: String,
+        /// A person's name, or team:NAME
+        to: String,
+        /// Where things stand
+        #[arg(long)]
+        note: String,
+    },
+    /// Merge it into another incident, which takes in its findings
+    Merge {
+        id: String,
+        #[arg(long, value_name = "INCIDENT")]
+        into: String,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Split findings off into an incident of their own
+    Split {
+        id: String,
+        /// Their names, such as F2; the first finding stays
+        #[arg(required = true, value_name = "FINDING")]
+        findings: Vec<String>,
+        /// What the new incident is called
+        #[arg(long)]
+        title: String,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Void what was declared by mistake: it stays in the journal and is in no list
+    Void {
+        id: String,
+        #[arg(long)]
+        reason: String,
+    },
     /// Say whether the report's first cause is right; answers are scored by it
     Feedback {
         id: String,

@@ -1,13 +1,12 @@
 //! `datapulse audit verify`: also beside a process that writes.
 
-use std::path::Path;
-
 use anyhow::Result;
+use integrations::anchors::AnchorPlace;
 use model::ChainFault;
 use serde_json::{Value, json};
 use store::Verification;
 
-use crate::anchoring::{self, Outside};
+use crate::anchoring::{self, Outside, places};
 use crate::arguments::{Audit, Output};
 use crate::client::encode;
 use crate::context::Context as Here;
@@ -35,13 +34,13 @@ pub async fn run(here: &Here, command: Audit) -> Result<u8> {
     let verification = during("walking the journal", store.verify()).await?;
     let ring = keys::ring(&here.folder)?;
     let forged = during("checking signatures", keys::faults(&store, &ring)).await?;
-    let place = &here.configuration.audit.anchor_file;
-    let outside = match anchors && !place.is_empty() {
-        true => {
-            let held = anchoring::verify(&store, &ring, Path::new(place));
+    let place = places::named(&here.configuration.audit)?;
+    let outside = match place.as_deref().filter(|_| anchors) {
+        Some(place) => {
+            let held = anchoring::verify(&store, &ring, place);
             Some(during("holding the journal against the anchors outside", held).await?)
         }
-        false => None,
+        None => None,
     };
     if here.output == Output::Json {
         let mut told = as_json(&verification, &forged);
@@ -52,10 +51,10 @@ pub async fn run(here: &Here, command: Audit) -> Result<u8> {
         print::json(&told)?;
     } else {
         tell(&verification, &forged, anchors);
-        match &outside {
-            Some(outside) => tell_outside(outside, place),
+        match outside.as_ref().zip(place.as_deref()) {
+            Some((outside, place)) => tell_outside(outside, place),
             None if anchors => println!(
-                "no place outside is named (audit.anchor_file): who may write both database and anchor file may alter both"
+                "no place outside is named (audit.anchor_file, anchor_bucket or anchor_receiver): who may write both database and anchor file may alter both"
             ),
             None => {}
         }
@@ -147,17 +146,18 @@ fn outside_json(outside: &Outside) -> Value {
     })
 }
 
-fn tell_outside(outside: &Outside, place: &str) {
+fn tell_outside(outside: &Outside, place: &dyn AnchorPlace) {
     for fault in outside.place_fault.iter() {
         println!("FAULT {}", print::plain(fault));
     }
     for fault in &outside.faults {
         println!("FAULT {}", print::plain(&fault.to_string()));
     }
-    let place = print::plain(place);
+    let custody = place.custody();
+    let place = print::plain(place.name());
     match outside.until {
         Some(until) if outside.is_intact() => println!(
-            "{place}: {} anchors prove the journal up to {until}; {} records came after",
+            "{place}: {} anchors prove the journal up to {until}; {} records came after; it can be rewritten by {custody}",
             outside.anchors, outside.after
         ),
         None if outside.is_intact() => println!("{place}: no anchor yet: nothing is proven"),

@@ -9,6 +9,7 @@ use crate::context::Context as Here;
 use crate::print;
 
 mod lessons;
+mod lineage;
 
 pub async fn run(here: &Here, command: Incident) -> Result<u8> {
     match command {
@@ -143,7 +144,7 @@ async fn change(here: &Here, command: Incident) -> Result<u8> {
             )
             .await
         }
-        reading => Err(anyhow::anyhow!("{reading:?} changes nothing")),
+        other => lineage::change(here, other).await,
     }
 }
 
@@ -217,6 +218,7 @@ fn show(here: &Here, incident: &Value) -> Result<u8> {
         line("service.name"),
         line("opened_at")
     );
+    lineage::show(incident);
     if let Some(reason) = incident["person_needed"].as_str() {
         println!("a person is asked: {}", print::plain(reason));
     }

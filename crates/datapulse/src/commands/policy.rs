@@ -127,9 +127,9 @@ fn held(example: &Example, policy: &Policy) -> Value {
     let (verdict, why) = example.comes_to(policy);
     json!({
         "name": example.name,
-        "expected": example.expect.name(),
+        "expected": example.expected(),
         "comes_to": verdict.name(),
         "why": why,
-        "as_expected": verdict == example.expect,
+        "as_expected": example.is_as_expected(policy),
     })
 }

@@ -72,7 +72,7 @@ impl Configuration {
     }
 }
 
-fn check_url(key: &str, text: &str) -> std::result::Result<(), String> {
+pub(super) fn check_url(key: &str, text: &str) -> std::result::Result<(), String> {
     let known = url::Url::parse(text).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https")
             && url.host_str().is_some_and(|host| !host.is_empty())

@@ -252,6 +252,7 @@ impl Bench {
             on_call: None,
             request: None,
             replaces: None,
+            automation: Vec::new(),
         };
         let event = Event::Proposed {
             seal: proposal.seal(&incident.id),

@@ -225,6 +225,7 @@ fn proposal(number: u32, expires: Timestamp) -> Proposal {
         on_call: None,
         request: None,
         replaces: None,
+        automation: Vec::new(),
         quorum: 1,
         expires,
     }

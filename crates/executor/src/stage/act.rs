@@ -11,7 +11,7 @@ use super::{Error, Executor, offered_again};
 const MAX_SENDS: usize = 5;
 
 impl Executor {
-    async fn observe(&self, target: &str) -> Result<TargetState, CallError> {
+    pub(super) async fn observe(&self, target: &str) -> Result<TargetState, CallError> {
         let state = self.runner.observe(target).await?;
         let now = self.casework.clock().now();
         Ok(self.casework.target_state(target, state, now))
@@ -51,7 +51,11 @@ impl Executor {
             }
         };
         if observed.revision != proposal.observed.revision {
-            return self.ask_again(incident, state, observed).await;
+            let changed = drift(&proposal.observed, &observed);
+            return self.ask_again(incident, state, observed, changed).await;
+        }
+        if state.is_automatic() && !self.is_still_automatic(incident, state, &observed).await? {
+            return Ok(());
         }
         let key = format!("{}:{}", incident.id, proposal.id);
         let started = Event::ExecutionStarted {
@@ -70,13 +74,13 @@ impl Executor {
 
     /// What differs from what was sealed voids the approval; the same action is offered on the
     /// target as it is now, with what changed.
-    async fn ask_again(
+    pub(super) async fn ask_again(
         &self,
         incident: &Incident,
         state: &ProposalState,
         observed: TargetState,
+        changed: String,
     ) -> Result<(), Error> {
-        let changed = drift(&state.proposal.observed, &observed);
         let voided = Event::ApprovalVoided {
             proposal: state.proposal.id.clone(),
             reason: changed.clone(),

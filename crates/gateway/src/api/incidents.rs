@@ -22,9 +22,9 @@ use crate::state::Gateway;
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
-    /// Of these statuses, separated by commas.
+    /// Of these statuses, separated by commas; without any, of all but `voided`.
     #[param(
-        pattern = "^(open|investigating|explained|awaiting_approval|approved|executing|verifying|mitigated|resolved|closed)(,(open|investigating|explained|awaiting_approval|approved|executing|verifying|mitigated|resolved|closed))*$"
+        pattern = "^(open|investigating|explained|awaiting_approval|approved|executing|verifying|mitigated|resolved|closed|voided)(,(open|investigating|explained|awaiting_approval|approved|executing|verifying|mitigated|resolved|closed|voided))*$"
     )]
     status: Option<String>,
     /// Of these severities, separated by commas.
@@ -71,13 +71,18 @@ pub async fn list(
     State(gateway): State<Gateway>,
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<IncidentPage>, Problem> {
+    let statuses = parsed(
+        "status",
+        query.status.as_deref(),
+        &Status::ALL,
+        Status::name,
+    )?;
     let filter = SummaryFilter {
-        statuses: parsed(
-            "status",
-            query.status.as_deref(),
-            &Status::ALL,
-            Status::name,
-        )?,
+        // What was declared by mistake is shown to whoever asks for it.
+        statuses: match statuses.is_empty() {
+            true => Status::LISTED.to_vec(),
+            false => statuses,
+        },
         severities: parsed(
             "severity",
             query.severity.as_deref(),
@@ -193,7 +198,7 @@ pub struct Declaration {
 }
 
 /// Characters of a text that a caller may send in one field.
-const MAX_TEXT: usize = 4_000;
+pub const MAX_TEXT: usize = 4_000;
 
 pub fn text(name: &str, text: &str) -> Result<(), Problem> {
     if text.trim().is_empty() || text.chars().count() > MAX_TEXT {

@@ -13,7 +13,13 @@ use crate::state::Gateway;
 
 type Answer = Result<Json<Incident>, Problem>;
 
-async fn record(gateway: &Gateway, id: &str, principal: &Principal, event: Event) -> Answer {
+/// Records what a caller says, as the state machine allows it.
+pub(super) async fn record(
+    gateway: &Gateway,
+    id: &str,
+    principal: &Principal,
+    event: Event,
+) -> Answer {
     let id = incident_id(id)?;
     Ok(Json(
         gateway

@@ -19,6 +19,8 @@ pub(super) fn open(record: &Record) -> Result<Incident, Illegal> {
         severity,
         severity_reason,
         finding,
+        split_from,
+        others,
     } = event
     else {
         return Err(illegal(event, "an incident begins with `opened`"));
@@ -29,6 +31,18 @@ pub(super) fn open(record: &Record) -> Result<Incident, Illegal> {
     if !may_write(&record.actor, event) {
         return Err(illegal(event, refused_writer(&record.actor)));
     }
+    if split_from.as_ref() == Some(&record.incident) {
+        return Err(illegal(event, "it can't be split off from itself"));
+    }
+    if split_from.is_none() && !others.is_empty() {
+        let text = "it begins with one finding, unless it was split off";
+        return Err(illegal(event, text));
+    }
+    if others.len() >= MAX_FINDINGS {
+        return Err(illegal(event, too_many_findings()));
+    }
+    let mut findings = vec![finding.as_ref().clone()];
+    findings.extend(others.iter().cloned());
     Ok(Incident {
         id: record.incident.clone(),
         title: title.clone(),
@@ -37,15 +51,25 @@ pub(super) fn open(record: &Record) -> Result<Incident, Illegal> {
         severity_reason: severity_reason.clone(),
         rule: finding.rule.clone(),
         service: finding.subject.service.clone(),
-        findings: vec![finding.as_ref().clone()],
+        findings,
         owner: None,
+        owner_subject: None,
+        team: None,
+        impact: None,
         claim: None,
         report: None,
+        doubt: None,
+        report_from: None,
         proposals: Vec::new(),
         requests: Vec::new(),
         person_needed: None,
         nothing_to_propose: None,
         closed_as: None,
+        merged_into: None,
+        absorbed: Vec::new(),
+        split_from: split_from.clone(),
+        split_into: Vec::new(),
+        voided: None,
         resolved_evidence: None,
         feedback: None,
         opened_at: record.at,
@@ -55,6 +79,10 @@ pub(super) fn open(record: &Record) -> Result<Incident, Illegal> {
         reopened: 0,
         last_seq: 1,
     })
+}
+
+fn too_many_findings() -> String {
+    format!("an incident holds at most {MAX_FINDINGS} findings")
 }
 
 fn refused_writer(actor: &Actor) -> String {
@@ -98,6 +126,7 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
     if let Event::Opened { .. } = event {
         return Err(illegal(event, "the incident is open already"));
     }
+    ties::final_word(incident, event)?;
     let after_the_end = matches!(
         event,
         Event::NoteAdded { .. }
@@ -109,6 +138,12 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
             | Event::Closed { .. }
             | Event::FeedbackGiven { .. }
             | Event::BreakGlassReviewed { .. }
+            | Event::Edited { .. }
+            | Event::Assigned { .. }
+            | Event::HandedOver { .. }
+            | Event::MergedInto { .. }
+            | Event::SplitOff { .. }
+            | Event::Voided { .. }
     );
     if incident.status.is_over() && !after_the_end {
         let status = incident.status.name();
@@ -128,11 +163,19 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
         | Event::Withdrawn { .. }
         | Event::BreakGlassReviewed { .. }
         | Event::Decided { .. }
+        | Event::AutomationDecided { .. }
         | Event::VerdictReached { .. }
         | Event::ApprovalVoided { .. }
         | Event::ExecutionStarted { .. }
         | Event::ExecutionFinished { .. }
         | Event::RecoveryChecked { .. } => proposals::apply(incident, record),
+        Event::Edited { .. } | Event::Assigned { .. } | Event::HandedOver { .. } => {
+            marks::apply(incident, record)
+        }
+        Event::MergedInto { .. }
+        | Event::Absorbed { .. }
+        | Event::SplitOff { .. }
+        | Event::Voided { .. } => ties::apply(incident, record),
         _ => course(incident, record),
     }
 }
@@ -146,7 +189,10 @@ fn course(incident: &mut Incident, record: &Record) -> Ruling {
             incident.severity = *severity;
             incident.severity_reason = reason.clone();
         }
-        Event::Acknowledged { owner, .. } => incident.owner = Some(owner.clone()),
+        Event::Acknowledged { owner, .. } => {
+            incident.owner = Some(owner.clone());
+            incident.owner_subject = None;
+        }
         Event::NoteAdded { text } if text.trim().is_empty() => {
             return Err(illegal(event, "an empty note"));
         }
@@ -193,10 +239,9 @@ fn course(incident: &mut Incident, record: &Record) -> Ruling {
     Ok(())
 }
 
-fn attach(incident: &mut Incident, event: &Event, finding: &Finding) -> Ruling {
+pub(super) fn attach(incident: &mut Incident, event: &Event, finding: &Finding) -> Ruling {
     if incident.findings.len() >= MAX_FINDINGS {
-        let reason = format!("an incident holds at most {MAX_FINDINGS} findings");
-        return Err(illegal(event, reason));
+        return Err(illegal(event, too_many_findings()));
     }
     incident.findings.push(finding.clone());
     Ok(())
@@ -220,6 +265,8 @@ fn reopen(incident: &mut Incident, event: &Event, finding: Option<&Finding>) -> 
     incident.reopened += 1;
     incident.claim = None;
     incident.report = None;
+    incident.doubt = None;
+    incident.report_from = None;
     incident.closed_as = None;
     incident.nothing_to_propose = None;
     incident.person_needed = None;
@@ -261,6 +308,7 @@ fn investigation(incident: &mut Incident, record: &Record) -> Ruling {
             holds_claim(incident, event, claim)?;
             incident.claim = None;
             incident.person_needed = Some(reason.clone());
+            incident.doubt = incident.doubt.map(|_| Doubt::Remains);
             if incident.status == Status::Investigating {
                 incident.status = Status::Open;
             }
@@ -273,6 +321,8 @@ fn investigation(incident: &mut Incident, record: &Record) -> Ruling {
             sound_report(event, report)?;
             incident.person_needed = report.ask.clone();
             incident.report = Some(report.as_ref().clone());
+            incident.doubt = None;
+            automated::note_report(incident, &record.actor);
             if matches!(incident.status, Status::Open | Status::Investigating) {
                 incident.status = Status::Explained;
             }

@@ -11,7 +11,7 @@ use crate::proposal::Check;
 use crate::report::{Cause, Hypothesis};
 use crate::time::Window;
 
-pub(super) fn evidence(id: &str) -> Evidence {
+pub(crate) fn evidence(id: &str) -> Evidence {
     Evidence {
         id: id.to_owned(),
         tool: "service_check".to_owned(),
@@ -27,7 +27,7 @@ pub(super) fn evidence(id: &str) -> Evidence {
     }
 }
 
-pub(super) fn finding(service: &str, tick: Timestamp) -> Finding {
+pub(crate) fn finding(service: &str, tick: Timestamp) -> Finding {
     Finding {
         rule: "error-rate".to_owned(),
         subject: Subject::service(service),
@@ -45,7 +45,7 @@ pub(super) fn finding(service: &str, tick: Timestamp) -> Finding {
     }
 }
 
-pub(super) fn person(name: &str) -> Actor {
+pub(crate) fn person(name: &str) -> Actor {
     Actor::Person {
         subject: name.to_owned(),
         name: name.to_owned(),
@@ -53,7 +53,7 @@ pub(super) fn person(name: &str) -> Actor {
     }
 }
 
-pub(super) fn report(hypotheses: Vec<Hypothesis>) -> Report {
+pub(crate) fn report(hypotheses: Vec<Hypothesis>) -> Report {
     Report {
         window: Window::new(Timestamp(0), Timestamp(60_000)),
         timeline: Vec::new(),
@@ -69,7 +69,7 @@ pub(super) fn report(hypotheses: Vec<Hypothesis>) -> Report {
     }
 }
 
-pub(super) fn hypothesis(supports: &[&str]) -> Hypothesis {
+pub(crate) fn hypothesis(supports: &[&str]) -> Hypothesis {
     Hypothesis {
         id: "H1".to_owned(),
         cause: Cause::Service {
@@ -84,7 +84,7 @@ pub(super) fn hypothesis(supports: &[&str]) -> Hypothesis {
     }
 }
 
-pub(super) fn proposed(id: &str, expires: Timestamp, quorum: u32) -> Proposal {
+pub(crate) fn proposed(id: &str, expires: Timestamp, quorum: u32) -> Proposal {
     Proposal {
         id: id.to_owned(),
         action: Action {
@@ -115,5 +115,6 @@ pub(super) fn proposed(id: &str, expires: Timestamp, quorum: u32) -> Proposal {
         on_call: None,
         request: None,
         replaces: None,
+        automation: Vec::new(),
     }
 }

@@ -13,6 +13,7 @@ pub(super) fn apply(incident: &mut Incident, record: &Record) -> Ruling {
         | Event::BreakGlassReviewed { .. } => by_people(incident, record),
         Event::Proposed { proposal, seal } => propose(incident, event, proposal, *seal),
         Event::Decided { .. } => decide(incident, record),
+        Event::AutomationDecided { .. } => automated::decided(incident, record),
         Event::VerdictReached {
             proposal,
             seal,
@@ -21,7 +22,7 @@ pub(super) fn apply(incident: &mut Incident, record: &Record) -> Ruling {
         } => {
             let state = pending(incident, event, proposal)?;
             same_seal(event, state, *seal)?;
-            if *sufficient {
+            if *sufficient && !state.is_automatic() {
                 approval::quorum_met(state).map_err(|missing| illegal(event, missing))?;
             }
             state.note = Some(reason.clone());
@@ -74,8 +75,10 @@ fn propose(incident: &mut Incident, event: &Event, proposal: &Proposal, seal: Se
         let request = open_request(incident, event, seq)?;
         request.proposal = Some(proposal.id.clone());
     }
+    let mut older_report = false;
     if let Some(replaced) = &proposal.replaces {
         let old = known(incident, event, &replaced.proposal)?;
+        older_report = old.older_report;
         if old.stage.is_open() {
             old.stage = ProposalStage::Voided;
             old.note = Some(format!("{} takes its place", proposal.id));
@@ -93,6 +96,8 @@ fn propose(incident: &mut Incident, event: &Event, proposal: &Proposal, seal: Se
         recovery: None,
         note: None,
         break_glass: None,
+        automation: None,
+        older_report,
     });
     incident.nothing_to_propose = None;
     if matches!(
@@ -119,7 +124,11 @@ fn decide(incident: &mut Incident, record: &Record) -> Ruling {
     let Actor::Person { subject, .. } = &record.actor else {
         return Err(illegal(event, "only a person decides"));
     };
-    let state = pending(incident, event, proposal)?;
+    let late_no = !approve && known(incident, event, proposal)?.can_be_stopped();
+    let state = match late_no {
+        true => known(incident, event, proposal)?,
+        false => pending(incident, event, proposal)?,
+    };
     same_seal(event, state, *seal)?;
     if record.at >= state.proposal.expires {
         let expires = state.proposal.expires;
@@ -165,6 +174,15 @@ fn decide(incident: &mut Incident, record: &Record) -> Ruling {
         reason: reason.clone(),
         break_glass: *break_glass,
     });
+    if !approve {
+        let no = format!("{} said no: {reason}", record.actor.label());
+        automated::stop(state, &no);
+        if late_no {
+            state.stage = ProposalStage::Rejected;
+            state.note = Some(no);
+            settle(incident);
+        }
+    }
     Ok(())
 }
 
@@ -214,7 +232,9 @@ fn by_people(incident: &mut Incident, record: &Record) -> Ruling {
                 ));
             }
             state.stage = ProposalStage::Withdrawn;
-            state.note = Some(format!("{}: {reason}", record.actor.label()));
+            let note = format!("{}: {reason}", record.actor.label());
+            automated::stop(state, &note);
+            state.note = Some(note);
             settle(incident);
         }
         Event::BreakGlassReviewed { .. } => review(incident, record)?,
@@ -388,7 +408,7 @@ fn settle(incident: &mut Incident) {
     };
 }
 
-fn known<'a>(
+pub(super) fn known<'a>(
     incident: &'a mut Incident,
     event: &Event,
     id: &str,
@@ -400,7 +420,7 @@ fn known<'a>(
         .ok_or_else(|| illegal(event, format!("there is no proposal {id}")))
 }
 
-fn pending<'a>(
+pub(super) fn pending<'a>(
     incident: &'a mut Incident,
     event: &Event,
     id: &str,
@@ -415,7 +435,7 @@ fn pending<'a>(
     }
 }
 
-fn same_seal(event: &Event, state: &ProposalState, seal: Seal) -> Ruling {
+pub(super) fn same_seal(event: &Event, state: &ProposalState, seal: Seal) -> Ruling {
     if state.seal == seal {
         Ok(())
     } else {

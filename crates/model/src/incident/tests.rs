@@ -31,11 +31,17 @@ impl History {
                 severity: Severity::High,
                 severity_reason: String::new(),
                 finding: Box::new(finding("payment", tick)),
+                split_from: None,
+                others: Vec::new(),
             },
         };
         let incident = Incident::open(&record).expect("legal");
         let stored = vec![StoredRecord::new(&record).expect("writable")];
         Self { incident, stored }
+    }
+
+    pub(super) fn stored(&self) -> &[StoredRecord] {
+        &self.stored
     }
 
     pub(super) fn add(&mut self, actor: Actor, event: Event) -> Result<(), Illegal> {

@@ -2,8 +2,10 @@
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Policy;
+use super::automation::{Automation, ReasonKey};
 use crate::action::{Action, ActionKind, TargetState};
 use crate::actor::Actor;
 use crate::approval;
@@ -11,6 +13,10 @@ use crate::identity::IncidentId;
 use crate::incident::{BreakGlass, DecisionMade, ProposalStage, ProposalState};
 use crate::proposal::{Check, Proposal, Requester};
 use crate::time::Timestamp;
+
+mod automatic;
+
+pub use automatic::Alone;
 
 /// What comes of a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +28,12 @@ pub enum Expected {
     Wait,
     /// Enough agreed, and a freeze holds it back.
     Frozen,
+    /// It runs without a person.
+    Run,
+    /// It would have run without a person, which is only recorded.
+    Shadow,
+    /// It doesn't run without a person.
+    No,
 }
 
 impl Expected {
@@ -30,11 +42,14 @@ impl Expected {
             Self::Go => "go",
             Self::Wait => "wait",
             Self::Frozen => "frozen",
+            Self::Run => "run",
+            Self::Shadow => "shadow",
+            Self::No => "no",
         }
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Example {
     pub name: String,
@@ -53,7 +68,17 @@ pub struct Example {
     /// Who decided alone.
     #[serde(default)]
     pub break_glass_by: Option<String>,
+    /// Of the action, such as `replicas`.
+    #[serde(default)]
+    pub parameters: IndexMap<String, Value>,
+    /// What was before, where the example asks whether it runs without a person: then `expect` is
+    /// `run`, `shadow` or `no`.
+    #[serde(default)]
+    pub automation: Option<Alone>,
     pub expect: Expected,
+    /// With `expect = "no"`: reasons that must be among those that are given.
+    #[serde(default)]
+    pub because: Vec<ReasonKey>,
 }
 
 fn person(name: &str) -> Actor {
@@ -67,6 +92,22 @@ fn person(name: &str) -> Actor {
 impl Example {
     /// What comes of it under this policy, and why.
     pub fn comes_to(&self, policy: &Policy) -> (Expected, String) {
+        if let Some(alone) = &self.automation {
+            return match alone.decide(self, policy) {
+                Automation::Run { rule, reasons } => {
+                    (Expected::Run, format!("{rule}: {}", reasons.join("; ")))
+                }
+                Automation::Shadow { rule, reasons } => {
+                    (Expected::Shadow, format!("{rule}: {}", reasons.join("; ")))
+                }
+                Automation::No { reasons } => {
+                    let said = reasons
+                        .iter()
+                        .map(|reason| format!("{}: {}", reason.key.name(), reason.says));
+                    (Expected::No, said.collect::<Vec<_>>().join("; "))
+                }
+            };
+        }
         let state = self.state(policy);
         let counted = approval::counted(&state, &|_| true);
         if let Err(missing) = approval::suffices(&state.proposal, &counted) {
@@ -76,6 +117,28 @@ impl Example {
             Some(why) => (Expected::Frozen, why),
             None => (Expected::Go, "enough agreed".to_owned()),
         }
+    }
+
+    /// What it expects, with the reasons that it names: `no (budget, cool_down)`.
+    pub fn expected(&self) -> String {
+        let names: Vec<&str> = self.because.iter().map(|key| key.name()).collect();
+        match names.is_empty() {
+            true => self.expect.name().to_owned(),
+            false => format!("{} ({})", self.expect.name(), names.join(", ")),
+        }
+    }
+
+    /// Whether it comes out as it says, for the reasons that it names.
+    pub fn is_as_expected(&self, policy: &Policy) -> bool {
+        let given = self
+            .automation
+            .as_ref()
+            .map(|alone| alone.decide(self, policy));
+        let keys: Vec<ReasonKey> = match given {
+            Some(Automation::No { reasons }) => reasons.iter().map(|one| one.key).collect(),
+            _ => Vec::new(),
+        };
+        self.comes_to(policy).0 == self.expect && self.because.iter().all(|key| keys.contains(key))
     }
 
     fn state(&self, policy: &Policy) -> ProposalState {
@@ -111,23 +174,26 @@ impl Example {
                 reason: "an example".to_owned(),
                 review: None,
             }),
+            automation: None,
+            older_report: false,
             proposal,
         }
     }
 
     fn proposal(&self, policy: &Policy) -> Proposal {
-        let terms = policy.terms(self.kind, self.on_call.as_deref(), self.at);
+        let action = Action {
+            kind: self.kind,
+            target: self.target.clone(),
+            parameters: self.parameters.clone(),
+        };
+        let terms = policy.terms(&action, self.on_call.as_deref(), self.at);
         let requester = self.requested_by.iter().map(|name| Requester {
             subject: format!("person:{name}"),
             name: name.clone(),
         });
         Proposal {
             id: "P1".to_owned(),
-            action: Action {
-                kind: self.kind,
-                target: self.target.clone(),
-                parameters: IndexMap::new(),
-            },
+            action,
             why: self.name.clone(),
             risk: terms.risk,
             risk_note: String::new(),
@@ -151,6 +217,7 @@ impl Example {
             on_call: terms.on_call,
             request: None,
             replaces: None,
+            automation: terms.automation,
         }
     }
 }
@@ -170,7 +237,10 @@ mod tests {
             on_call: Some("Bob, eve".to_owned()),
             approved_by: approved_by.iter().map(|&name| name.to_owned()).collect(),
             break_glass_by: None,
+            parameters: IndexMap::new(),
+            automation: None,
             expect: Expected::Go,
+            because: Vec::new(),
         }
     }
 
@@ -235,5 +305,54 @@ mod tests {
         assert_eq!(alone.comes_to(&policy).0, Expected::Go);
         policy.break_glass = false;
         assert_eq!(alone.comes_to(&policy).0, Expected::Wait);
+    }
+
+    #[test]
+    fn an_example_asks_whether_something_runs_by_itself_and_for_which_reasons_not() {
+        let policy: Policy = serde_json::from_value(serde_json::json!({ "automation": [{
+            "name": "more", "mode": "on",
+            "action": { "kind": "scale", "at_most_more": 2, "at_most": 6 },
+            "confidence_at_least": 0.85, "confirmed_answers": 20, "per_service_and_day": 1,
+            "cool_down_minutes": 60,
+        }] }))
+        .expect("a policy");
+        assert_eq!(policy.check(), Ok(()));
+        let example = |before: Value, expect: &str, because: &[&str]| -> Example {
+            let mut alone = serde_json::json!({
+                "confidence": 0.9, "confirmed": 24, "observed": { "replicas": 2 },
+            });
+            let all = alone.as_object_mut().expect("an object");
+            all.extend(before.as_object().cloned().unwrap_or_default());
+            let read = serde_json::json!({
+                "name": "example", "kind": "scale", "target": "payment",
+                "at": "2026-11-27T03:00:00Z", "parameters": { "replicas": 4 },
+                "automation": alone, "expect": expect, "because": because,
+            });
+            serde_json::from_value(read).expect("an example")
+        };
+        let holds = |before: Value, expect: &str, because: &[&str]| {
+            let example = example(before, expect, because);
+            assert!(
+                example.is_as_expected(&policy),
+                "{:?}",
+                example.comes_to(&policy)
+            );
+        };
+        use serde_json::json;
+        holds(json!({}), "run", &[]);
+        holds(json!({ "confirmed": 19 }), "no", &["unconfirmed"]);
+        holds(json!({ "drifted": true }), "no", &["drift"]);
+        holds(json!({ "doubtful": true }), "no", &["no_answer"]);
+        holds(
+            json!({ "ran": ["2026-11-27T02:30:00Z"], "ran_in_this_incident": true }),
+            "no",
+            &["budget", "cool_down", "once_per_incident"],
+        );
+        holds(json!({ "shadowed": ["2026-11-27T02:30:00Z"] }), "run", &[]);
+        let other = example(json!({ "stopped": true }), "no", &["frozen"]);
+        assert!(!other.is_as_expected(&policy), "for another reason");
+        assert_eq!(other.expected(), "no (frozen)");
+        let (_, why) = other.comes_to(&policy);
+        assert!(why.starts_with("stopped: everything is stopped"), "{why}");
     }
 }

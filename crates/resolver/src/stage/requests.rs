@@ -97,6 +97,8 @@ impl Resolver {
                 proposal: old.id.clone(),
                 changed: approval::difference(&old.action, &filled.action),
             }),
+            // What a person asks for is people's to decide.
+            automation: Vec::new(),
             action: filled.action,
         };
         let offer = |incident: &Incident| {

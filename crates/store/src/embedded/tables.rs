@@ -183,6 +183,7 @@ fn incidents(connection: &Connection) -> Result<Index, Error> {
         "keyword",
         all.iter().map(|row| row.owner.as_deref()),
     );
+    by_people(&mut table, &all);
     table.dates("opened_at", all.iter().map(|row| Some(row.opened_at.ms())));
     table.dates(
         "updated_at",
@@ -209,6 +210,17 @@ fn incidents(connection: &Connection) -> Result<Index, Error> {
     table.longs("last_seq", all.iter().map(|row| row.last_seq as i64));
     told(&mut table, &shown);
     table.index(INCIDENTS, IndexMode::Standard)
+}
+
+/// Whose it is, whom it hurts, and where it goes on.
+fn by_people(table: &mut Table, all: &[&Summary]) {
+    let team = all.iter().map(|row| row.team.as_deref());
+    table.strings("team", "keyword", team);
+    let impact = all.iter().map(|row| row.impact.as_deref());
+    table.strings("impact", "text", impact);
+    let merged = all.iter().map(|row| row.merged_into.as_ref());
+    let merged = merged.map(|into| into.map(IncidentId::as_str));
+    table.strings("merged_into", "keyword", merged);
 }
 
 /// What it is likened by, what helped, and what people said of the answer.

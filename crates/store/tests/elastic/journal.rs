@@ -54,6 +54,8 @@ fn opened() -> Event {
                 answer_digest: Digest::ZERO,
             },
         }),
+        split_from: None,
+        others: Vec::new(),
     }
 }
 
@@ -104,6 +106,9 @@ pub fn shown(title: &str, last_seq: u64) -> Projection {
         service: "checkout".to_owned(),
         rule: "error-rate".to_owned(),
         owner: None,
+        team: None,
+        impact: None,
+        merged_into: None,
         opened_at: Timestamp(DAY),
         updated_at: Timestamp(DAY),
         resolved_at: None,

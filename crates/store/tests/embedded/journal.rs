@@ -59,6 +59,8 @@ pub async fn incident(store: &Embedded, subject: &str) -> IncidentId {
         severity: Severity::High,
         severity_reason: "it is critical".to_owned(),
         finding: Box::new(finding(subject, at)),
+        split_from: None,
+        others: Vec::new(),
     };
     let note = |text: &str| Event::NoteAdded {
         text: text.to_owned(),

@@ -22,7 +22,8 @@ pub async fn read(here: &Here, store: &Backend, span: &Span) -> Result<Vec<Known
             continue;
         }
         let incident = casework.incident(&summary.incident_id).await?;
-        if !matches!(incident.closed_as, Some(ClosedAs::Duplicate { .. })) {
+        // Duplicates and merged ones are known by where they go on; mistakes are none.
+        if incident.goes_on_in().is_none() && incident.status.counts() {
             known.push(of(&incident));
         }
     }
