@@ -7,7 +7,7 @@ use integrations::slack::blocks::{APPROVE, Asked, DECISION, Stale, Wanted};
 use integrations::slack::incoming::gate::MAX_BODY;
 use integrations::slack::incoming::signature::{MAX_AGE_S, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use integrations::slack::incoming::{Command, Gate, NotTaken, Unproven, Wish};
-use model::incident::ProposalStage;
+use model::incident::{AutomationMade, ProposalStage};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -202,7 +202,7 @@ fn clicks_submissions_and_commands_are_read() {
     let incident = fixtures::incident(Texts(None));
     let wanted = Wanted::parse(&clicked.value).expect("ours");
     assert_eq!(
-        wanted.check(&incident, fixtures::now()),
+        wanted.check(&incident, true, fixtures::now()),
         Ok(&incident.proposals[0])
     );
 
@@ -389,6 +389,22 @@ fn a_decision_holds_only_for_what_was_shown_to_who_submits_it() {
         asked.check(&incident, TEAM, USER, late),
         Err(Stale::Expired(p1()))
     );
+    // What runs without a person: a no stops it until it begins, a yes has nothing to add.
+    let mut automatic = incident.clone();
+    let state = &mut automatic.proposals[0];
+    state.stage = ProposalStage::Approved;
+    state.automation = Some(AutomationMade {
+        rule: "rollbacks of payment".to_owned(),
+        at: now,
+        shadow: false,
+        reasons: vec!["it helped five times".to_owned()],
+        void: None,
+    });
+    let no = fixtures::asked(&automatic, false);
+    assert!(no.check(&automatic, TEAM, USER, now).is_ok());
+    assert!(check(&automatic).is_err());
+    automatic.proposals[0].stage = ProposalStage::Executing;
+    assert!(no.check(&automatic, TEAM, USER, now).is_err(), "too late");
     for (team, user) in [("T0ELSEWHERE", USER), (TEAM, "U0BOB")] {
         assert_eq!(
             asked.check(&incident, team, user, now),

@@ -2,6 +2,7 @@
 
 use integrations::slack::blocks::{Asked, Wanted};
 use integrations::slack::{Composer, Form, Message, Ui};
+use model::actor::Assignee;
 use model::evidence::answer_digest;
 use model::incident::{DecisionMade, ProposalStage, ProposalState};
 use model::policy::RiskTier;
@@ -148,6 +149,7 @@ pub fn proposal(texts: Texts<'_>) -> Proposal {
         on_call: None,
         request: None,
         replaces: None,
+        automation: texts.0.map(str::to_owned).into_iter().collect(),
     }
 }
 
@@ -191,6 +193,8 @@ pub fn incident(texts: Texts<'_>) -> Incident {
             recovery: None,
             note: texts.0.map(str::to_owned),
             break_glass: None,
+            automation: None,
+            older_report: false,
         }],
         requests: Vec::new(),
         person_needed: texts.0.map(str::to_owned),
@@ -204,6 +208,16 @@ pub fn incident(texts: Texts<'_>) -> Incident {
         resolved_at: None,
         reopened: 0,
         last_seq: 5,
+        owner_subject: None,
+        team: texts.0.map(str::to_owned),
+        impact: texts.0.map(str::to_owned),
+        doubt: None,
+        report_from: None,
+        merged_into: None,
+        absorbed: Vec::new(),
+        split_from: None,
+        split_into: Vec::new(),
+        voided: None,
     }
 }
 
@@ -227,6 +241,7 @@ pub fn resolved(texts: Texts<'_>) -> Incident {
 fn events(texts: Texts<'_>) -> Vec<(Actor, Event)> {
     let mut events = of_decisions(texts);
     events.extend(of_the_end(texts));
+    events.extend(of_people(texts));
     events
 }
 
@@ -306,6 +321,55 @@ fn of_decisions(texts: Texts<'_>) -> Vec<(Actor, Event)> {
                 recovery: Recovery::Recovered,
                 says: texts.or("error rate 0.2 %"),
                 evidence: Vec::new(),
+            },
+        ),
+    ]
+}
+
+/// Whose it is, where its story goes on, and what runs without anybody.
+fn of_people(texts: Texts<'_>) -> Vec<(Actor, Event)> {
+    let anna = || person(texts.or("Anna"));
+    let bob = || Assignee::Person {
+        subject: None,
+        name: texts.or("Bob"),
+    };
+    vec![
+        (
+            Actor::agent(Agent::Executor),
+            Event::AutomationDecided {
+                proposal: "P1".to_owned(),
+                seal: Digest::ZERO,
+                rule: texts.or("rollbacks of payment"),
+                shadow: false,
+                reasons: vec![texts.or("it helped five times")],
+            },
+        ),
+        (
+            anna(),
+            Event::Assigned {
+                to: bob(),
+                reason: texts.or("he knows payment"),
+            },
+        ),
+        (
+            anna(),
+            Event::HandedOver {
+                from: texts.or("Anna"),
+                to: bob(),
+                note: texts.or("the rollback is done"),
+            },
+        ),
+        (
+            anna(),
+            Event::MergedInto {
+                into: id(),
+                reason: texts.or("the same trouble"),
+            },
+        ),
+        (
+            anna(),
+            Event::Voided {
+                reason: texts.or("a drill"),
             },
         ),
     ]

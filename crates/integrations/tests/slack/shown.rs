@@ -3,7 +3,7 @@
 use expect_test::expect_file;
 use integrations::slack::blocks::{TooLong, notice};
 use integrations::slack::{Form, Ui};
-use model::incident::ProposalStage;
+use model::incident::{AutomationMade, ProposalStage};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -254,6 +254,14 @@ fn the_alert_moves_with_the_incident() {
         "nothing is left to be decided"
     );
     assert_eq!(ids(&fixtures::resolved(Texts(None))), ["datapulse_open"]);
+    incident.proposals[0].automation = Some(AutomationMade {
+        rule: "rollbacks of payment".to_owned(),
+        at: fixtures::now(),
+        shadow: false,
+        reasons: vec!["it helped five times".to_owned()],
+        void: None,
+    });
+    assert_eq!(ids(&incident), ["datapulse_reject", "datapulse_open"]);
     assert_eq!(
         composer.alert(&incident),
         composer.alert(&incident),

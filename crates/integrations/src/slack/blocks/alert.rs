@@ -20,6 +20,10 @@ impl Composer {
         if let Some(finding) = incident.findings.first() {
             blocks.push(section(&theirs(&finding.evidence.says, MAX_SENTENCE)));
         }
+        if let Some(impact) = &incident.impact {
+            let impact = theirs(impact, MAX_SENTENCE);
+            blocks.push(section(&format!("*Whom it hurts*\n{impact}")));
+        }
         blocks.extend(cause(incident));
         if let Some(reason) = &incident.person_needed
             && !incident.status.is_over()
@@ -45,7 +49,7 @@ impl Composer {
             let id = incident.id.as_str();
             buttons.push(button("Acknowledge", ACKNOWLEDGE, id, None));
         }
-        if let Some(state) = latest(incident).filter(|state| is_pending(state)) {
+        if let Some(state) = latest(incident) {
             buttons.extend(decision_buttons(incident, state));
         }
         buttons
@@ -59,15 +63,22 @@ pub(super) fn title(incident: &Incident, most: usize) -> String {
     format!("{severity} {}", theirs(&incident.title, room))
 }
 
-/// Whether people can still decide on it.
-pub(super) fn is_pending(state: &ProposalState) -> bool {
-    state.stage == ProposalStage::Pending
-}
-
-/// Approve and reject, each with what it is about.
+/// Approve and reject, each with what it is about; where it is to run without a person, a no
+/// alone; where nobody can decide any more, none.
 pub(super) fn decision_buttons(incident: &Incident, state: &ProposalState) -> Vec<Value> {
     let wanted = Wanted::of(incident, state).to_text();
     let id = name(&state.proposal.id);
+    if state.can_be_stopped() {
+        return vec![button(
+            &format!("Stop {id}…"),
+            REJECT,
+            &wanted,
+            Some("danger"),
+        )];
+    }
+    if state.stage != ProposalStage::Pending {
+        return Vec::new();
+    }
     vec![
         button(&format!("Approve {id}…"), APPROVE, &wanted, Some("primary")),
         button(&format!("Reject {id}…"), REJECT, &wanted, Some("danger")),
@@ -94,6 +105,7 @@ pub(super) fn stands(state: &ProposalState) -> String {
     let proposal = &state.proposal;
     let word = match state.stage {
         ProposalStage::Pending => "waits for a decision",
+        ProposalStage::Approved if state.can_be_stopped() => "runs without a person",
         ProposalStage::Approved => "approved",
         ProposalStage::Rejected => "rejected",
         ProposalStage::Voided => "void",
@@ -127,13 +139,20 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
     }
     let owner = incident.owner.as_deref().map(name);
     facts.push(("Owner", owner.unwrap_or_else(|| "nobody yet".to_owned())));
+    if let Some(team) = &incident.team {
+        facts.push(("Team", name(team)));
+    }
     facts.push(("Open since", incident.opened_at.to_string()));
     facts
 }
 
 fn status(incident: &Incident) -> String {
     let word = incident.status.name().replace('_', " ");
+    if let Some(merger) = &incident.merged_into {
+        return format!("{word}, goes on in {}", merger.into);
+    }
     match (incident.status, &incident.closed_as) {
+        (Status::Voided, _) => "declared by mistake".to_owned(),
         (Status::Closed, Some(ClosedAs::FalseAlarm {})) => format!("{word}, a false alarm"),
         (Status::Closed, Some(ClosedAs::Duplicate { of })) => format!("{word}, the same as {of}"),
         _ if incident.reopened == 1 => format!("{word}, reopened once"),
@@ -163,7 +182,7 @@ fn cause(incident: &Incident) -> Option<Value> {
             "*Likely cause* ({} sure{})\n{}",
             percent(first.confidence),
             match incident.is_report_doubtful() {
-                true => ", doubtful since what was done didn't help",
+                true => ", doubtful since",
                 false => "",
             },
             theirs(&first.says, MAX_SENTENCE)

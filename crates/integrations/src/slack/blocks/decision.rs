@@ -84,10 +84,12 @@ impl Wanted {
         parse("the button's value", text, MAX_BUTTON_VALUE)
     }
 
-    /// The proposal, if it can still be decided on as it was shown.
+    /// The proposal, if it can still be decided on as it was shown. A no also stops what is to run
+    /// without a person.
     pub fn check<'i>(
         &self,
         incident: &'i Incident,
+        approve: bool,
         now: Timestamp,
     ) -> Result<&'i ProposalState, Stale> {
         if incident.id != self.incident {
@@ -100,14 +102,15 @@ impl Wanted {
         if state.seal != self.seal {
             return Err(Stale::OtherSeal(id()));
         }
-        if state.stage != ProposalStage::Pending {
+        let stops = !approve && state.can_be_stopped();
+        if state.stage != ProposalStage::Pending && !stops {
             let (proposal, stage) = (id(), state.stage.name());
             return Err(Stale::Decided { proposal, stage });
         }
         if incident.status.is_over() {
             return Err(Stale::Over);
         }
-        if now >= state.proposal.expires {
+        if now >= state.proposal.expires && !stops {
             return Err(Stale::Expired(id()));
         }
         Ok(state)
@@ -136,7 +139,7 @@ impl Asked {
         if self.team != team || self.user != user {
             return Err(Stale::OtherPerson);
         }
-        self.wanted.check(incident, now)
+        self.wanted.check(incident, self.approve, now)
     }
 }
 

@@ -91,8 +91,14 @@ fn reasons(state: &ProposalState) -> Vec<String> {
         ("Checked afterwards", &proposal.check.says),
     ];
     let said = parts.into_iter().filter(|(_, text)| !text.is_empty());
-    said.map(|(name, text)| format!("*{name}*\n{}", theirs(text, MAX_SENTENCE)))
-        .collect()
+    let mut said: Vec<String> = said
+        .map(|(name, text)| format!("*{name}*\n{}", theirs(text, MAX_SENTENCE)))
+        .collect();
+    if !proposal.automation.is_empty() {
+        let rules = theirs(&proposal.automation.join(", "), MAX_SENTENCE);
+        said.push(format!("*May run without a person*\nby {rules}"));
+    }
+    said
 }
 
 /// What it is about, in short.

@@ -3,7 +3,7 @@
 use model::incident::ProposalState;
 use model::{Event, Evidence, ExecutionResult, Hypothesis, Incident, Record, Recovery, Report};
 
-use super::alert::{decision_buttons, is_pending, stands};
+use super::alert::{decision_buttons, stands};
 use super::decision::summary_lines;
 use super::limits::{
     MAX_CONTRADICTS, MAX_DECISIONS, MAX_EVIDENCE_LINE, MAX_HYPOTHESES, MAX_NAME, MAX_SECTION,
@@ -82,7 +82,7 @@ impl Composer {
         if !state.decisions.is_empty() {
             blocks.push(section(&decided(state)));
         }
-        let may = self.form == Form::Buttons && is_pending(state) && !incident.status.is_over();
+        let may = self.form == Form::Buttons && !incident.status.is_over();
         let buttons = match may {
             true => decision_buttons(incident, state),
             false => Vec::new(),
@@ -223,6 +223,41 @@ fn outcome(incident: &Incident, record: &Record) -> Option<String> {
         Event::NothingToPropose { reason } => {
             format!("there is nothing to propose · {}", said(reason))
         }
+        _ => return of_people(&service, &who, &record.event),
+    })
+}
+
+/// Whose it is, where its story goes on, and what runs without anybody.
+fn of_people(service: &str, who: &str, event: &Event) -> Option<String> {
+    let said = |text: &str| theirs(text, MAX_SENTENCE);
+    Some(match event {
+        Event::AutomationDecided {
+            proposal,
+            rule,
+            shadow: false,
+            reasons,
+            ..
+        } => format!(
+            "{} runs without a person, by the rule {} · {} · a no before it begins stops it",
+            name(proposal),
+            name(rule),
+            said(&reasons.join("; "))
+        ),
+        Event::Assigned { to, reason } => {
+            let to = name(to.name());
+            format!("*{who}* gave {service} to *{to}* · {}", said(reason))
+        }
+        Event::HandedOver { to, note, .. } => {
+            let to = name(to.name());
+            format!("*{who}* handed {service} over to *{to}* · {}", said(note))
+        }
+        Event::MergedInto { into, reason } => {
+            format!("{service} goes on in {into} · {}", said(reason))
+        }
+        Event::Voided { reason } => format!(
+            "{service} was declared by mistake, says *{who}* · {}",
+            said(reason)
+        ),
         _ => return None,
     })
 }
