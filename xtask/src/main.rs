@@ -8,6 +8,7 @@ mod clients;
 mod demo;
 mod fuzz;
 mod house;
+mod outside;
 mod page;
 mod random;
 mod readme;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::servers::Elasticsearch;
 use crate::soak::{Ended, Until};
 use crate::step::{cargo, datapulse, has, perform, perform_and_hear, root, target};
-use crate::{browser, clients, demo, fuzz, house, readme, schemathesis, servers, soak};
+use crate::{browser, clients, demo, fuzz, house, outside, readme, schemathesis, servers, soak};
 
 /// Samples of the long runs that every test run takes; `cargo xtask soak` runs them in full. (The
 /// ten kills of ingest are the store's own test.)
@@ -43,9 +43,14 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     whole(&mut tiers)?;
     if all {
         on_servers(&mut tiers)?;
+        on_others(&mut tiers)?;
     } else {
-        let said = "NOT RUN: the store in a real Elasticsearch: `cargo xtask test --all` (needs a JDK and Maven)";
-        tiers.said.push(said.to_owned());
+        for said in [
+            "NOT RUN: the store in a real Elasticsearch: `cargo xtask test --all` (needs a JDK and Maven)",
+            "NOT RUN: adapters against a real Kubernetes control plane, an S3 server, Alertmanager, and the contracts of Jira and PagerDuty: `cargo xtask test --all` (needs Go, npm and Debian's packages)",
+        ] {
+            tiers.said.push(said.to_owned());
+        }
     }
     tiers.tell();
     for line in &results {
@@ -227,6 +232,13 @@ fn whole(tiers: &mut Tiers) -> Result<()> {
             Until::THE_END,
         )?)
     })?;
+    tiers.run("planted instructions", || {
+        let mut suite = Command::new(datapulse());
+        perform(
+            "datapulse eval injection",
+            suite.args(["eval", "injection"]),
+        )
+    })?;
     tiers.run("browser", || yes(browser::run(browser::Pictures::OfTest)?))?;
     tiers.run("browser: four eyes through an identity provider", || {
         yes(browser::four_eyes()?)
@@ -255,6 +267,23 @@ fn only_servers() -> Result<bool> {
     on_servers(&mut tiers)?;
     tiers.tell();
     Ok(true)
+}
+
+/// Adapters against what others made.
+fn on_others(tiers: &mut Tiers) -> Result<()> {
+    tiers.run("a real Kubernetes control plane", || {
+        outside::kubernetes(clippy()?)
+    })?;
+    tiers.run("anchors in an S3 server", || outside::s3(clippy()?))?;
+    tiers.run("a real Alertmanager", || outside::alertmanager(clippy()?))?;
+    if outside::has_contracts() {
+        return tiers.run("contracts of Jira and PagerDuty", || {
+            outside::contracts(clippy()?)
+        });
+    }
+    let said = "contracts of Jira and PagerDuty: ../shared/contracts isn't there";
+    tiers.said.push(said.to_owned());
+    Ok(())
 }
 
 /// What needs a server that takes a minute to fetch.

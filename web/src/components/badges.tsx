@@ -6,6 +6,7 @@ const SEVERITY = { critical: 'danger', high: 'danger', medium: 'warning', low: '
 const STATUS = {
   open: 'danger', investigating: 'warning', explained: 'warning', awaiting_approval: 'warning', approved: 'primary',
   executing: 'primary', verifying: 'primary', mitigated: 'success', resolved: 'success', closed: 'subdued',
+  voided: 'subdued',
 } as const;
 const STAGE = {
   pending: 'warning', approved: 'primary', rejected: 'default', voided: 'default', executing: 'primary',
