@@ -159,11 +159,14 @@ fn carried(documents: &[&Change], trouble: &BTreeMap<String, f64>) -> Option<f64
 }
 
 /// Words of what a change did: its files and the changed lines, for the rest is what was there. What
-/// its author writes of it counts nothing: it says what was meant, and words that fit the failure
-/// would cost nothing to write.
+/// the author of a deploy writes of it counts nothing: it says what was meant, and words that fit the
+/// failure would cost nothing to write. A flag or a setting has no lines, and its description names it.
 fn text(documents: &[&Change]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for change in documents {
+        if change.kind != "deploy" && change.diff.is_empty() && change.files.is_empty() {
+            found.extend(words(&asserted(&change.description)));
+        }
         for file in &change.files {
             found.extend(words(file));
         }
@@ -287,6 +290,13 @@ mod tests {
             .collect()
     }
 
+    fn changed(minute: i64, id: &str, service: &str, diff: &str) -> Change {
+        Change {
+            diff: diff.to_owned(),
+            ..change(minute, id, service, "")
+        }
+    }
+
     #[test]
     fn guilt_by_hand() {
         let mut o = alarm(102, None);
@@ -301,17 +311,35 @@ mod tests {
     fn a_decoy_that_is_more_recent_is_less_guilty() {
         let mut o = alarm(102, None);
         o.changes
-            .push(change(70, "d-guilty", "pay", "shrink the connection pool"));
+            .push(changed(70, "d-guilty", "pay", "+connection_pool: 2"));
+        o.changes.push(changed(98, "d-decoy", "pay", "+logo: new"));
         o.changes
-            .push(change(98, "d-decoy", "pay", "update the logo"));
-        o.changes
-            .push(change(99, "d-other", "cart", "shrink the connection pool"));
+            .push(changed(99, "d-other", "cart", "+connection_pool: 2"));
         o.logs
             .push(line(ONSET, "pay", "ERROR", "connection pool exhausted"));
         let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0), ("cart", 0.1)]));
         let order: Vec<&str> = found.iter().map(|guilt| guilt.id.as_str()).collect();
         assert_eq!(order, ["d-guilty", "d-decoy", "d-other"]);
         assert_eq!(found[0].shared, ["connection", "pool"]);
+    }
+
+    #[test]
+    fn what_is_written_of_a_deploy_counts_nothing() {
+        let scores = |kind: &str, said: &str| {
+            let mut o = alarm(102, None);
+            let kind = kind.to_owned();
+            o.changes.push(Change {
+                kind,
+                ..change(70, "d-1", "pay", said)
+            });
+            o.logs
+                .push(line(ONSET, "pay", "ERROR", "connection pool exhausted"));
+            guilt(&o, ONSET, &trouble(&[("pay", 1.0)]))[0].score
+        };
+        let plain = scores("deploy", "the weekly release");
+        let speaks_of_it = scores("deploy", "connection pool exhausted");
+        assert!((plain - speaks_of_it).abs() < 1e-12);
+        assert!(scores("flag", "connection_pool: off->on") > 1.1 * scores("flag", "logo: off->on"));
     }
 
     #[test]
@@ -325,9 +353,8 @@ mod tests {
     fn words_that_healthy_lines_say_too_weigh_little() {
         let overlap = |healthy: bool| {
             let mut o = alarm(102, None);
-            o.changes
-                .push(change(90, "d-1", "pay", "handle the basket"));
-            o.changes.push(change(90, "d-2", "pay", "other"));
+            o.changes.push(changed(90, "d-1", "pay", "+keep(basket)"));
+            o.changes.push(changed(90, "d-2", "pay", "+other()"));
             o.logs.push(line(ONSET, "pay", "ERROR", "basket lost"));
             if healthy {
                 o.logs

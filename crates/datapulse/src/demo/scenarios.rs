@@ -22,6 +22,7 @@ use crate::configuration::Configuration;
 use crate::wire::{self, Parts};
 
 mod approvals;
+mod automatic;
 
 const START_MS: i64 = 1_790_000_000_000;
 const SEED: u64 = 3;
@@ -44,6 +45,15 @@ struct Bench {
 
 impl Bench {
     async fn set(seed: u64, fault: Option<Fault>, naming: Naming) -> Self {
+        Self::set_under(seed, fault, naming, Configuration::default()).await
+    }
+
+    async fn set_under(
+        seed: u64,
+        fault: Option<Fault>,
+        naming: Naming,
+        configuration: Configuration,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let setting = Setting {
             seed,
@@ -57,7 +67,7 @@ impl Bench {
             .expect("a store");
         let begin = START_MS - HISTORY_MS;
         let clock = Clock::manual(Timestamp(begin));
-        let mut parts = Parts::new(store, &Configuration::default(), clock.clone())
+        let mut parts = Parts::new(store, &configuration, clock.clone())
             .await
             .expect("parts");
         super::shorten(&mut parts);

@@ -32,7 +32,7 @@ async fn secrets_are_written_nowhere() {
     let asked = json!({ "kind": "config_change", "target": "payment", "why": "the password is wrong",
         "parameters": { "key": "DB_PASSWORD", "value": SECRET } });
     let told = server
-        .post(&format!("/incidents/{id}/actions"), &asked)
+        .post(&format!("/incidents/{id}/proposals"), &asked)
         .await;
     assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "{told}");
     assert!(told.detail().contains("hold a secret"), "{told}");
