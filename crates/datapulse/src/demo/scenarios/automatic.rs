@@ -29,9 +29,9 @@ impl Bench {
     }
 
     /// Earlier incidents whose answer was as sure as this one, and which a person called right.
-    async fn borne_out(&self, finding: &Finding, report: &Report, count: usize) {
+    async fn borne_out(&self, finding: &Finding, report: &Report, numbers: std::ops::Range<usize>) {
         let casework = &self.parts.casework;
-        for number in 0..count {
+        for number in numbers {
             let mut earlier = finding.clone();
             earlier.rule = format!("earlier-{number}");
             let heading = casework::open::Heading {
@@ -111,10 +111,12 @@ async fn what_was_borne_out_here_runs_without_a_person_once() {
     let incident = bench.explained().await;
     let report = incident.report.clone().expect("a report");
     // Nineteen are too few.
-    bench.borne_out(&incident.findings[0], &report, 19).await;
+    bench.borne_out(&incident.findings[0], &report, 0..19).await;
     let incident = bench.agents_look().await;
     assert_eq!(scaled(&incident).stage, ProposalStage::Pending);
-    bench.borne_out(&incident.findings[0], &report, 20).await;
+    bench
+        .borne_out(&incident.findings[0], &report, 19..20)
+        .await;
     // A stop holds it, too.
     let casework = bench.parts.casework.clone();
     let person = model::Actor::Person {
@@ -161,7 +163,7 @@ async fn in_shadow_it_is_only_said() {
     let mut bench = Bench::under("shadow").await;
     let incident = bench.explained().await;
     let report = incident.report.clone().expect("a report");
-    bench.borne_out(&incident.findings[0], &report, 20).await;
+    bench.borne_out(&incident.findings[0], &report, 0..20).await;
     let incident = bench.agents_look().await;
     let state = scaled(&incident);
     assert_eq!(state.stage, ProposalStage::Pending);
