@@ -389,22 +389,6 @@ fn a_decision_holds_only_for_what_was_shown_to_who_submits_it() {
         asked.check(&incident, TEAM, USER, late),
         Err(Stale::Expired(p1()))
     );
-    // What runs without a person: a no stops it until it begins, a yes has nothing to add.
-    let mut automatic = incident.clone();
-    let state = &mut automatic.proposals[0];
-    state.stage = ProposalStage::Approved;
-    state.automation = Some(AutomationMade {
-        rule: "rollbacks of payment".to_owned(),
-        at: now,
-        shadow: false,
-        reasons: vec!["it helped five times".to_owned()],
-        void: None,
-    });
-    let no = fixtures::asked(&automatic, false);
-    assert!(no.check(&automatic, TEAM, USER, now).is_ok());
-    assert!(check(&automatic).is_err());
-    automatic.proposals[0].stage = ProposalStage::Executing;
-    assert!(no.check(&automatic, TEAM, USER, now).is_err(), "too late");
     for (team, user) in [("T0ELSEWHERE", USER), (TEAM, "U0BOB")] {
         assert_eq!(
             asked.check(&incident, team, user, now),
@@ -432,4 +416,27 @@ fn a_decision_holds_only_for_what_was_shown_to_who_submits_it() {
         Ok(ProposalStage::Pending)
     );
     assert!(check(&decided).is_err());
+}
+
+#[test]
+fn a_no_stops_what_runs_without_a_person_until_it_begins() {
+    let now = fixtures::now();
+    let incident = fixtures::incident(Texts(None));
+    let yes = fixtures::asked(&incident, true);
+    // A yes has nothing to add.
+    let mut automatic = incident.clone();
+    let state = &mut automatic.proposals[0];
+    state.stage = ProposalStage::Approved;
+    state.automation = Some(AutomationMade {
+        rule: "rollbacks of payment".to_owned(),
+        at: now,
+        shadow: false,
+        reasons: vec!["it helped five times".to_owned()],
+        void: None,
+    });
+    let no = fixtures::asked(&automatic, false);
+    assert!(no.check(&automatic, TEAM, USER, now).is_ok());
+    assert!(yes.check(&automatic, TEAM, USER, now).is_err());
+    automatic.proposals[0].stage = ProposalStage::Executing;
+    assert!(no.check(&automatic, TEAM, USER, now).is_err(), "too late");
 }
