@@ -12,6 +12,7 @@ use crate::arguments::Output;
 use crate::context::Context as Here;
 use crate::{client, configuration, print};
 
+mod proven;
 mod trust;
 
 pub async fn run(here: &Here) -> Result<u8> {
@@ -123,6 +124,7 @@ async fn checks(here: &Here) -> Vec<Check> {
         });
     }
     found.extend(trust::checks(here).await);
+    found.extend(proven::checks());
     found
 }
 
