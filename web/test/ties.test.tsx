@@ -39,7 +39,7 @@ test('the page names findings past those that were split off, and links to where
   open({ ...incident, findings: [first, first], split_into: [split(into, 'F2')] });
   await waitFor(() => subject('finding-F3'));
   expect(absent('finding-F2')).toBe(true);
-  expect(subject('split-into').textContent).toBe(`Split off from this one: ${into} (F2)`);
+  expect(subject('split-into').textContent).toBe(`Findings split off into ${into} (F2)`);
   expect(subject(`to-${into}`).getAttribute('href')).toBe(`/incidents/${into}`);
 });
 

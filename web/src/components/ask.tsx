@@ -29,8 +29,8 @@ export function AskReason({ label, children, onGive, ...dialog }: Wanted) {
 /** What everybody will read beside the name of whoever wrote it. */
 export function ReasonRow({ name, label, value, onChange }: { name: string; label?: string; value: string; onChange: (text: string) => void }) {
   return (
-    <EuiFormRow label={label ?? 'Reason'} helpText="Goes into the journal with your name.">
-      <EuiTextArea compressed rows={3} value={value} onChange={(event) => onChange(event.target.value)} data-test-subj={name} />
+    <EuiFormRow label={label ?? 'Reason'} helpText="Goes into the journal with your name." fullWidth>
+      <EuiTextArea compressed fullWidth rows={3} value={value} onChange={(event) => onChange(event.target.value)} data-test-subj={name} />
     </EuiFormRow>
   );
 }

@@ -1,4 +1,4 @@
-import { EuiFieldText, EuiFormRow, EuiTextArea } from '@elastic/eui';
+import { EuiFormRow, EuiTextArea } from '@elastic/eui';
 import { useState } from 'react';
 import { useMark } from '../api/queries';
 import type { EditRequest } from '../api/types';
@@ -19,7 +19,7 @@ export function EditDialog({ incident, onClose }: Asked) {
   return (
     <Dialog name="edit" title="Edit" button="Save" complete={complete} isLoading={mark.isPending} error={mark.error} onGive={() => mark.mutate({ what: 'edit', body })} onClose={onClose}>
       <EuiFormRow label="Title" fullWidth>
-        <EuiFieldText compressed fullWidth maxLength={MAX_TITLE} value={title} onChange={(event) => setTitle(event.target.value)} data-test-subj="edit-title-text" />
+        <EuiTextArea compressed fullWidth rows={2} maxLength={MAX_TITLE} value={title} onChange={(event) => setTitle(event.target.value.replaceAll('\n', ' '))} data-test-subj="edit-title-text" />
       </EuiFormRow>
       <EuiFormRow label="Impact" helpText="Whom it hurts and how; empty takes it away. What was there before stays in the history." fullWidth>
         <EuiTextArea compressed fullWidth rows={3} value={impact} onChange={(event) => setImpact(event.target.value)} data-test-subj="edit-impact" />

@@ -70,10 +70,10 @@ function Ask({ incident, kind, onClose }: { incident: Incident; kind: Kind; onCl
   return (
     <Dialog name="mark" title={form.title} button={form.button} complete={complete} isLoading={mark.isPending} error={mark.error} onGive={give} onClose={onClose}>
       {form.extra === 'severity' && (
-        <EuiFormRow label="Severity"><EuiSelect compressed options={SEVERITIES} value={extra} onChange={(event) => setExtra(event.target.value)} /></EuiFormRow>
+        <EuiFormRow label="Severity" fullWidth><EuiSelect compressed fullWidth options={SEVERITIES} value={extra} onChange={(event) => setExtra(event.target.value)} /></EuiFormRow>
       )}
       {form.extra === 'duplicate' && (
-        <EuiFormRow label="Duplicate of"><EuiFieldText compressed placeholder="INC-…" value={extra} onChange={(event) => setExtra(event.target.value)} /></EuiFormRow>
+        <EuiFormRow label="Duplicate of" fullWidth><EuiFieldText compressed fullWidth placeholder="INC-…" value={extra} onChange={(event) => setExtra(event.target.value)} /></EuiFormRow>
       )}
       <ReasonRow name="mark-text" label={form.label} value={text} onChange={setText} />
     </Dialog>

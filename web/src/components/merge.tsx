@@ -40,7 +40,7 @@ function Others({ incident, chosen, onChoose }: { incident: Incident; chosen: Su
   const others = page.data?.items.filter((one) => one.incident_id !== incident.incident_id) ?? [];
   const options = others.map((one): EuiSelectableOption => ({
     key: one.incident_id,
-    label: `${one['service.name']}: ${one.title} (${words(one.status)})`,
+    label: said(one),
     checked: one.incident_id === chosen?.incident_id ? 'on' : undefined,
     'data-test-subj': `merge-${one.incident_id}`,
   }));
@@ -67,4 +67,10 @@ function Others({ incident, chosen, onChoose }: { incident: Incident; chosen: Su
       {(list, search) => <>{search}<EuiSpacer size="xs" />{list}</>}
     </EuiSelectable>
   );
+}
+
+/** Most titles name the service already. */
+function said(one: Summary): string {
+  const service = one['service.name'];
+  return `${one.title.includes(service) ? '' : `${service}: `}${one.title} (${words(one.status)})`;
 }

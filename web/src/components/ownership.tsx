@@ -47,11 +47,11 @@ function To({ name, to, onChange }: { name: string; to: Assignee; onChange: (to:
   const help = to.kind === 'team' ? 'All of them; whoever takes it on acknowledges it.' : undefined;
   return (
     <>
-      <EuiFormRow label="To">
-        <EuiSelect compressed options={KINDS} value={to.kind} onChange={(event) => onChange({ kind: event.target.value as Assignee['kind'], name: to.name })} data-test-subj={`${name}-kind`} />
+      <EuiFormRow label="To" fullWidth>
+        <EuiSelect compressed fullWidth options={KINDS} value={to.kind} onChange={(event) => onChange({ kind: event.target.value as Assignee['kind'], name: to.name })} data-test-subj={`${name}-kind`} />
       </EuiFormRow>
-      <EuiFormRow label="Name" helpText={help}>
-        <EuiFieldText compressed maxLength={MAX_NAME} value={to.name} onChange={(event) => onChange({ ...to, name: event.target.value })} data-test-subj={`${name}-name`} />
+      <EuiFormRow label="Name" helpText={help} fullWidth>
+        <EuiFieldText compressed fullWidth maxLength={MAX_NAME} value={to.name} onChange={(event) => onChange({ ...to, name: event.target.value })} data-test-subj={`${name}-name`} />
       </EuiFormRow>
     </>
   );

@@ -20,10 +20,10 @@ export function Ties({ incident }: { incident: Incident }) {
     <>
       <EuiSpacer size="s" />
       <EuiText size="s" data-test-subj="ties">
-        {impact && <p data-test-subj="impact"><strong>Impact:</strong> {impact}</p>}
-        {taken.length > 0 && <p data-test-subj="absorbed">Merged into this one: <Links to={taken} /></p>}
-        {split_from && <p data-test-subj="split-from">Split off from <IncidentLink id={split_from} /></p>}
-        {split.length > 0 && <p data-test-subj="split-into">Split off from this one: <Links to={split} /></p>}
+        {impact && <div data-test-subj="impact"><strong>Impact:</strong> {impact}</div>}
+        {taken.length > 0 && <div data-test-subj="absorbed">Merged into this one: <Links to={taken} /></div>}
+        {split_from && <div data-test-subj="split-from">Split off from <IncidentLink id={split_from} /></div>}
+        {split.length > 0 && <div data-test-subj="split-into">Findings split off into <Links to={split} /></div>}
       </EuiText>
     </>
   );
