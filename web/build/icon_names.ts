@@ -4,7 +4,7 @@ export const ICONS = [
   'bell', 'branch', 'bolt', 'check', 'checkCircle', 'clock', 'comment', 'cross', 'crossCircle', 'document',
   'documentation', 'eye', 'flag', 'inspect', 'key', 'list', 'lock', 'magnify', 'moon', 'pencil', 'play',
   'plus', 'logOut', 'refresh', 'search', 'securitySignalDetected', 'sun', 'tag', 'timeline', 'user', 'users',
-  'warning', 'wrench', 'question', 'rocket', 'stop', 'merge', 'thumbUp', 'thumbDown', 'undo', 'error', 'info', 'help', 'dot',
+  'warning', 'wrench', 'question', 'rocket', 'stop', 'merge', 'thumbUp', 'thumbDown', 'undo', 'send', 'error', 'info', 'help', 'dot',
   // EUI's
   'alert', 'boxesVertical',
   'chevronSingleDown', 'chevronSingleLeft', 'chevronSingleRight', 'chevronSingleUp', 'chevronDoubleLeft',

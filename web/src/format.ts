@@ -115,7 +115,22 @@ export function shortDigest(digest: string): string {
 
 /** Nothing is decided on it any more, unless it is reopened. */
 export function isOver({ status }: Pick<Incident, 'status'>): boolean {
-  return status === 'resolved' || status === 'closed';
+  return status === 'resolved' || status === 'closed' || status === 'voided';
+}
+
+/** Voided or merged: nothing but notes can follow, and nobody can reopen it. */
+export function isFinal({ voided, merged_into }: Pick<Incident, 'voided' | 'merged_into'>): boolean {
+  return Boolean(voided ?? merged_into);
+}
+
+/** What its findings are called, in order. A name stays with its finding: that of one which was split off isn't given again. */
+export function findingNames({ findings, split_into }: Pick<Incident, 'findings' | 'split_into'>): string[] {
+  const gone = new Set(split_into?.flatMap((split) => split.findings.map((finding) => finding.id)));
+  const names: string[] = [];
+  for (let number = 1; names.length < findings.length; number += 1) {
+    if (!gone.has(`F${number}`)) names.push(`F${number}`);
+  }
+  return names;
 }
 
 export function incidentPath(id: string): string {

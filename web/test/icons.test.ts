@@ -12,7 +12,7 @@ function files(folder: string): string[] {
 }
 
 test('an icon that is named in a page is one of those that are shipped', () => {
-  const named = files('src').flatMap((path) => [...readFileSync(path, 'utf8').matchAll(/iconType="(\w+)"/g)].map((match) => match[1]));
+  const named = files('src').flatMap((path) => [...readFileSync(path, 'utf8').matchAll(/\bicon(?:Type)?(?:="|: ')(\w+)["']/g)].map((match) => match[1]));
   expect(named.length).toBeGreaterThan(10);
   expect(named.filter((name) => !(ICONS as readonly string[]).includes(name))).toEqual([]);
 });

@@ -1,8 +1,8 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { http, setCsrf } from './client';
 import type {
-  Acknowledgement, ActionRequest, AnswerScore, Audit, Closing, Declaration, DecisionRequest, EvidenceRun, FeedbackRequest, Health, Incident, IncidentPage, LoginSettings, Me, Note, Postmortem, ProposalList,
-  RecordPage, Reopening, RunbookList, ServiceList, ServiceSeries, SeverityChange, SimilarList, System, ToolAnswer, ToolList, ToolRequest, Window,
+  Acknowledgement, ActionRequest, AnswerScore, Assignment, Audit, Closing, Declaration, DecisionRequest, EditRequest, EvidenceRun, FeedbackRequest, Handover, Health, Incident, IncidentPage, LoginSettings, Me, MergeRequest, Note, Postmortem, ProposalList,
+  RecordPage, Reopening, RunbookList, ServiceList, ServiceSeries, SeverityChange, SimilarList, SplitRequest, System, ToolAnswer, ToolList, ToolRequest, VoidRequest, Window,
 } from './types';
 
 async function get<T>(path: string, params?: Record<string, unknown>): Promise<T> {
@@ -135,13 +135,24 @@ export type Mark =
   | { what: 'severity'; body: SeverityChange }
   | { what: 'close'; body: Closing }
   | { what: 'reopen'; body: Reopening }
-  | { what: 'feedback'; body: FeedbackRequest };
+  | { what: 'feedback'; body: FeedbackRequest }
+  | { what: 'edit'; body: EditRequest }
+  | { what: 'assign'; body: Assignment }
+  | { what: 'handover'; body: Handover }
+  | { what: 'merge'; body: MergeRequest }
+  | { what: 'split'; body: SplitRequest }
+  | { what: 'void'; body: VoidRequest };
 
-export function useMark(id: string) {
+/** `onDone` gets the incident of the answer, which a merge or a split gives for another one. */
+export function useMark(id: string, onDone?: (answer: Incident) => void) {
+  const queries = useQueryClient();
   const refresh = useRefresh(id);
   return useMutation({
     mutationFn: async ({ what, body }: Mark) => (await http.post<Incident>(`/incidents/${part(id)}/${what}`, body)).data,
-    onSuccess: refresh,
+    onSuccess: async (answer) => {
+      onDone?.(answer);
+      await Promise.all([refresh(), queries.invalidateQueries({ queryKey: ['incident', answer.incident_id] })]);
+    },
   });
 }
 

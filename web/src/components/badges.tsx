@@ -5,8 +5,7 @@ import { words } from '../format';
 const SEVERITY = { critical: 'danger', high: 'danger', medium: 'warning', low: 'subdued' } as const;
 const STATUS = {
   open: 'danger', investigating: 'warning', explained: 'warning', awaiting_approval: 'warning', approved: 'primary',
-  executing: 'primary', verifying: 'primary', mitigated: 'success', resolved: 'success', closed: 'subdued',
-  voided: 'subdued',
+  executing: 'primary', verifying: 'primary', mitigated: 'success', resolved: 'success', closed: 'subdued', voided: 'subdued',
 } as const;
 const STAGE = {
   pending: 'warning', approved: 'primary', rejected: 'default', voided: 'default', executing: 'primary',

@@ -1,11 +1,13 @@
-import { EuiButton, EuiButtonEmpty, EuiFieldText, EuiFlexGroup, EuiFlexItem, EuiForm, EuiFormRow, EuiModal, EuiModalBody, EuiModalFooter, EuiModalHeader, EuiModalHeaderTitle, EuiSelect, EuiSpacer, EuiTextArea } from '@elastic/eui';
+import { EuiButtonEmpty, EuiFieldText, EuiFlexGroup, EuiFlexItem, EuiFormRow, EuiSelect } from '@elastic/eui';
 import { useState } from 'react';
 import { useMark, type Mark } from '../api/queries';
-import type { Incident, Severity } from '../api/types';
-import { isOver } from '../format';
-import { ProblemNote } from './state';
+import type { Incident, Me, Severity } from '../api/types';
+import { isFinal, isOver } from '../format';
+import { ReasonRow } from './ask';
+import { Dialog } from './dialog';
+import { More } from './more';
 
-/** What a person may ask of an incident, each with what the API wants to know. */
+/** What may be asked of an incident, each with what the API wants to know. */
 type Kind = 'acknowledge' | 'note' | 'severity' | 'false_alarm' | 'duplicate' | 'reopen';
 
 interface Form {
@@ -28,21 +30,30 @@ const FORMS: Record<Kind, Form> = {
 
 const SEVERITIES = ['critical', 'high', 'medium', 'low'].map((value) => ({ value, text: value }));
 
-export function Marks({ incident }: { incident: Incident }) {
-  const [asked, setAsked] = useState<Kind | null>(null);
+/** What the state machine takes now; after a merge or a void, notes alone. */
+function offeredOn(incident: Incident): [Kind, string, string][] {
+  const note: [Kind, string, string] = ['note', 'Note', 'comment'];
+  if (isFinal(incident)) return [note];
   const over = isOver(incident);
-  const offered: [Kind, string, string][] = [['acknowledge', 'Acknowledge', 'user'], ['note', 'Note', 'comment']];
+  const offered: [Kind, string, string][] = [['acknowledge', 'Acknowledge', 'user'], note];
   if (!over) offered.push(['severity', 'Severity', 'flag']);
   if (incident.status !== 'closed') offered.push(['false_alarm', 'False alarm', 'bell'], ['duplicate', 'Duplicate', 'copy']);
   if (over || incident.status === 'mitigated') offered.push(['reopen', 'Reopen', 'undo']);
+  return offered;
+}
+
+/** `me`: what only a person may do is in the menu beside the marks. */
+export function Marks({ incident, me }: { incident: Incident; me: Me }) {
+  const [asked, setAsked] = useState<Kind | null>(null);
   return (
     <>
       <EuiFlexGroup gutterSize="s" wrap responsive={false}>
-        {offered.map(([kind, label, icon]) => (
+        {offeredOn(incident).map(([kind, label, icon]) => (
           <EuiFlexItem grow={false} key={kind}>
             <EuiButtonEmpty size="s" iconType={icon} onClick={() => setAsked(kind)} data-test-subj={`mark-${kind}`}>{label}</EuiButtonEmpty>
           </EuiFlexItem>
         ))}
+        {me.person && !isFinal(incident) && <EuiFlexItem grow={false}><More incident={incident} me={me} /></EuiFlexItem>}
       </EuiFlexGroup>
       {asked && <Ask incident={incident} kind={asked} onClose={() => setAsked(null)} />}
     </>
@@ -57,27 +68,15 @@ function Ask({ incident, kind, onClose }: { incident: Incident; kind: Kind; onCl
   const complete = (!form.required || text.trim() !== '') && (form.extra === undefined || extra.trim() !== '');
   const give = () => mark.mutate(body(kind, text.trim(), extra.trim()), { onSuccess: onClose });
   return (
-    <EuiModal onClose={onClose} aria-labelledby="mark-title" maxWidth={480}>
-      <EuiModalHeader><EuiModalHeaderTitle id="mark-title" size="s">{form.title}</EuiModalHeaderTitle></EuiModalHeader>
-      <EuiModalBody>
-        <EuiForm component="form" onSubmit={(event) => { event.preventDefault(); if (complete) give(); }}>
-          {form.extra === 'severity' && (
-            <EuiFormRow label="Severity"><EuiSelect compressed options={SEVERITIES} value={extra} onChange={(event) => setExtra(event.target.value)} /></EuiFormRow>
-          )}
-          {form.extra === 'duplicate' && (
-            <EuiFormRow label="Duplicate of"><EuiFieldText compressed placeholder="INC-…" value={extra} onChange={(event) => setExtra(event.target.value)} /></EuiFormRow>
-          )}
-          <EuiFormRow label={form.label} helpText="Goes into the journal with your name.">
-            <EuiTextArea compressed rows={3} value={text} onChange={(event) => setText(event.target.value)} data-test-subj="mark-text" />
-          </EuiFormRow>
-        </EuiForm>
-        {mark.error && (<><EuiSpacer size="s" /><ProblemNote error={mark.error} /></>)}
-      </EuiModalBody>
-      <EuiModalFooter>
-        <EuiButtonEmpty size="s" onClick={onClose}>Cancel</EuiButtonEmpty>
-        <EuiButton size="s" fill isDisabled={!complete} isLoading={mark.isPending} onClick={give} data-test-subj="mark-give">{form.button}</EuiButton>
-      </EuiModalFooter>
-    </EuiModal>
+    <Dialog name="mark" title={form.title} button={form.button} complete={complete} isLoading={mark.isPending} error={mark.error} onGive={give} onClose={onClose}>
+      {form.extra === 'severity' && (
+        <EuiFormRow label="Severity" fullWidth><EuiSelect compressed fullWidth options={SEVERITIES} value={extra} onChange={(event) => setExtra(event.target.value)} /></EuiFormRow>
+      )}
+      {form.extra === 'duplicate' && (
+        <EuiFormRow label="Duplicate of" fullWidth><EuiFieldText compressed fullWidth placeholder="INC-…" value={extra} onChange={(event) => setExtra(event.target.value)} /></EuiFormRow>
+      )}
+      <ReasonRow name="mark-text" label={form.label} value={text} onChange={setText} />
+    </Dialog>
   );
 }
 

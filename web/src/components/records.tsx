@@ -56,6 +56,20 @@ export function inWords(event: Fields): string {
       return `${cell(proposal)} ${words(cell(event.recovery))}: ${cell(event.says)}`;
     case 'closed':
       return `${words(cell(field(event, 'as', 'kind')))}: ${cell(event.reason)}`;
+    case 'edited':
+      return edited(event);
+    case 'assigned':
+      return `to ${assignee(event.to)}: ${cell(event.reason)}`;
+    case 'handed_over':
+      return `from ${cell(event.from)} to ${assignee(event.to)}: ${cell(event.note)}`;
+    case 'merged_into':
+      return `${cell(event.into)}: ${cell(event.reason)}`;
+    case 'absorbed':
+      return `${cell(event.incident)} with ${counted(event.findings, 'finding')} and ${counted(event.notes, 'note')}: ${cell(event.reason)}`;
+    case 'split_off':
+      return `${Array.isArray(event.findings) ? event.findings.map((name) => cell(name)).join(', ') : ''} into ${cell(event.into)}: ${cell(event.reason)}`;
+    case 'voided':
+      return `no incident: ${cell(event.reason)}`;
     case 'feedback_given':
       return `${event.right === true ? 'right' : 'wrong'}${event.note ? `: ${cell(event.note)}` : ''}`;
     case 'notice_sent':
@@ -65,4 +79,22 @@ export function inWords(event: Fields): string {
       return typeof proposal === 'string' ? `${proposal}: ${said}` : said;
     }
   }
+}
+
+/** An empty impact takes it away; what isn't named stays. */
+function edited(event: Fields): string {
+  const title = event.title ? [`title: ${cell(event.title)}`] : [];
+  const impact = typeof event.impact === 'string' ? [event.impact.trim() ? `impact: ${event.impact}` : 'impact taken away'] : [];
+  return [...title, ...impact].join('; ');
+}
+
+function assignee(to: Json): string {
+  const name = cell(field(to, 'name'));
+  return field(to, 'kind') === 'team' ? `the team ${name}` : name;
+}
+
+/** The API leaves out what is empty. */
+function counted(list: Json, what: string): string {
+  const number = Array.isArray(list) ? list.length : 0;
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

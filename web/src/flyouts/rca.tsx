@@ -7,6 +7,7 @@ import { causeKind, clock, confidence, moment, number, place, words } from '../f
 import { EvidenceItem } from '../components/evidence';
 import { Judge } from '../components/judge';
 import { Nothing } from '../components/state';
+import { DoubtNote } from '../components/ties';
 
 /** Why it happened: what the Analyst found, and all that is needed to check it. */
 export function RcaFlyout({ incident, canJudge, onClose }: { incident: Incident; canJudge: boolean; onClose: () => void }) {
@@ -38,6 +39,7 @@ function ReportView({ incident: whole, report, canJudge }: { incident: Incident;
   const incident = whole.incident_id;
   return (
     <>
+      {whole.doubt && <><DoubtNote incident={whole} /><EuiSpacer size="m" /></>}
       <EuiCallOut
         title={report.conclusion}
         color={report.known ? 'primary' : 'warning'}

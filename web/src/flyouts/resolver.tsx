@@ -7,6 +7,7 @@ import { useDecide, useHealth, useMe, useProposals } from '../api/queries';
 import type { Incident, ProposalState, ProposalView } from '../api/types';
 import { action, clock, duration, isOver, moment, shortDigest, who, words } from '../format';
 import { BreakGlassButton, BrokenGlass, Standing, Summary, WithdrawButton } from '../components/approval';
+import { Automatic } from '../components/automatic';
 import { OutcomeBadge, RiskBadge, StageBadge } from '../components/badges';
 import { EditButton, Requests } from '../components/request';
 import { pairs } from '../components/rows';
@@ -70,6 +71,7 @@ function ProposalPanel({ incident, state, view, canApprove, canAsk }: Panel) {
         <EuiSpacer size="s" />
         <Observed state={state} />
         <EuiSpacer size="m" />
+        <Automatic incident={incident.incident_id} state={state} expired={expired} mayStop={canApprove && !isOver(incident)} />
         <Outcome state={state} />
         <BrokenGlass incident={incident.incident_id} state={state} canApprove={canApprove} />
         {expired && (

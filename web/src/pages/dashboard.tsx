@@ -12,7 +12,7 @@ import { ServiceCharts } from '../components/charts';
 import { Loaded, Nothing, ProblemNote } from '../components/state';
 import { confidence, incidentPath, milliseconds, moment, number, percent, servicePath } from '../format';
 
-const STATUSES = ['open', 'investigating', 'explained', 'awaiting_approval', 'approved', 'executing', 'verifying', 'mitigated', 'resolved', 'closed'];
+const STATUSES = ['open', 'investigating', 'explained', 'awaiting_approval', 'approved', 'executing', 'verifying', 'mitigated', 'resolved', 'closed', 'voided'];
 const SEVERITIES = ['critical', 'high', 'medium', 'low'];
 const PAGE_SIZES = [10, 25, 50];
 /** Charts on the dashboard: those in trouble first; the Services page has them all. */
@@ -93,7 +93,7 @@ function useIncidentColumns(): EuiBasicTableColumn<Summary>[] {
       name: 'Cause', truncateText: { lines: 2 },
       render: (incident: Summary) => incident.cause ?? (incident.person_needed ? `A person is asked: ${incident.person_needed}` : '–'),
     },
-    { field: 'owner', name: 'Owner', width: '112px', truncateText: true, render: (owner: string | null | undefined) => owner ?? '–' },
+    { field: 'owner', name: 'Owner', width: '112px', truncateText: true, render: (owner: string | null | undefined, incident: Summary) => owner ?? incident.team ?? '–' },
     { field: 'opened_at', name: 'Opened (UTC)', width: '168px', sortable: true, render: (at: string) => moment(at) },
     { field: 'confidence', name: 'Confidence', width: '104px', align: 'right', render: (share: number | null | undefined) => confidence(share) },
   ];

@@ -4,7 +4,7 @@ import {
 import { useState } from 'react';
 import { useParams } from 'react-router-dom';
 import { useIncident, useMe, useRecords } from '../api/queries';
-import type { Finding, Incident } from '../api/types';
+import type { Finding, Incident, Me } from '../api/types';
 import { SeverityBadge, StatusHealth } from '../components/badges';
 import { ServiceCharts, type Mark } from '../components/charts';
 import { EvidenceBody } from '../components/evidence';
@@ -13,14 +13,16 @@ import { PostmortemButton } from '../components/postmortem';
 import { Records } from '../components/records';
 import { SimilarIncidents } from '../components/similar';
 import { Loaded } from '../components/state';
+import { DoubtNote, TiedEnds, Ties } from '../components/ties';
 import { ResolverFlyout } from '../flyouts/resolver';
 import { RcaFlyout } from '../flyouts/rca';
-import { action, confidence, findingSays, isOver, moment, number } from '../format';
+import { action, confidence, findingNames, findingSays, isOver, moment, number } from '../format';
 
 export function IncidentPage() {
   const { id = '' } = useParams();
   const incident = useIncident(id);
-  return <Loaded query={incident}>{(data) => <IncidentView incident={data} />}</Loaded>;
+  // Links lead from one incident to another: what was open on the first is not on the second.
+  return <Loaded query={incident}>{(data) => <IncidentView key={data.incident_id} incident={data} />}</Loaded>;
 }
 
 function IncidentView({ incident }: { incident: Incident }) {
@@ -30,7 +32,7 @@ function IncidentView({ incident }: { incident: Incident }) {
   const scopes = me.data?.scopes ?? [];
   return (
     <>
-      <Head incident={incident} onOpen={setFlyout} canWrite={scopes.includes('incidents:write')} />
+      <Head incident={incident} onOpen={setFlyout} me={me.data} />
       <EuiSpacer size="l" />
       <Charts incident={incident} />
       <EuiSpacer size="l" />
@@ -43,13 +45,13 @@ function IncidentView({ incident }: { incident: Incident }) {
         <EuiSpacer size="s" />
         <Loaded query={records}>{(page) => <Records lines={page.items} />}</Loaded>
       </EuiPanel>
-      {flyout === 'rca' && <RcaFlyout incident={incident} canJudge={scopes.includes('incidents:write') && me.data?.person === true} onClose={() => setFlyout(null)} />}
+      {flyout === 'rca' && <RcaFlyout incident={incident} canJudge={scopes.includes('incidents:write') && me.data?.person === true && !incident.voided} onClose={() => setFlyout(null)} />}
       {flyout === 'resolver' && <ResolverFlyout incident={incident} canApprove={scopes.includes('actions:approve') && me.data?.person === true} onClose={() => setFlyout(null)} />}
     </>
   );
 }
 
-function Head({ incident, onOpen, canWrite }: { incident: Incident; onOpen: (which: 'rca' | 'resolver') => void; canWrite: boolean }) {
+function Head({ incident, onOpen, me }: { incident: Incident; onOpen: (which: 'rca' | 'resolver') => void; me: Me | undefined }) {
   const pending = isOver(incident) ? 0 : incident.proposals.filter((state) => state.stage === 'pending').length;
   return (
     <EuiPanel hasBorder paddingSize="l" data-test-subj="incident-head">
@@ -62,12 +64,14 @@ function Head({ incident, onOpen, canWrite }: { incident: Incident; onOpen: (whi
             <EuiFlexItem grow={false} data-test-subj="status"><StatusHealth status={incident.status} /></EuiFlexItem>
             <EuiFlexItem grow={false}><EuiText size="s">{incident['service.name']}</EuiText></EuiFlexItem>
             <EuiFlexItem grow={false}><EuiText size="s" color="subdued">{`owner ${incident.owner ?? 'nobody yet'}`}</EuiText></EuiFlexItem>
+            {incident.team && <EuiFlexItem grow={false} data-test-subj="team"><EuiText size="s" color="subdued">{`team ${incident.team}`}</EuiText></EuiFlexItem>}
             <EuiFlexItem grow={false}><EuiText size="s" color="subdued">{`opened ${moment(incident.opened_at)} UTC`}</EuiText></EuiFlexItem>
             {incident.resolved_at && <EuiFlexItem grow={false}><EuiText size="s" color="subdued">{`resolved ${moment(incident.resolved_at)} UTC`}</EuiText></EuiFlexItem>}
             {incident.reopened > 0 && <EuiFlexItem grow={false}><EuiBadge>{`reopened ${incident.reopened}×`}</EuiBadge></EuiFlexItem>}
           </EuiFlexGroup>
           <EuiSpacer size="s" />
           <EuiText size="s" color="subdued">{`${incident.incident_id} · ${incident.severity_reason}`}</EuiText>
+          <Ties incident={incident} />
         </EuiFlexItem>
         <EuiFlexItem grow={false}>
           <EuiFlexGroup gutterSize="s" responsive={false}>
@@ -84,7 +88,7 @@ function Head({ incident, onOpen, canWrite }: { incident: Incident; onOpen: (whi
         </EuiFlexItem>
       </EuiFlexGroup>
       <Standing incident={incident} />
-      {canWrite && (<><EuiSpacer size="s" /><Marks incident={incident} /></>)}
+      {me?.scopes.includes('incidents:write') && (<><EuiSpacer size="s" /><Marks incident={incident} me={me} /></>)}
     </EuiPanel>
   );
 }
@@ -94,6 +98,7 @@ function Standing({ incident }: { incident: Incident }) {
   const first = incident.report?.hypotheses[0];
   return (
     <>
+      <TiedEnds incident={incident} />
       {incident.person_needed && (
         <><EuiSpacer size="m" /><EuiCallOut size="s" color="warning" iconType="user" title={`A person is asked: ${incident.person_needed}`} /></>
       )}
@@ -103,6 +108,7 @@ function Standing({ incident }: { incident: Incident }) {
           <EuiCallOut size="s" color={incident.report.known ? 'primary' : 'warning'} iconType="inspect" title={first && incident.report.known ? `${incident.report.conclusion} (${confidence(first.confidence)})` : incident.report.conclusion} />
         </>
       )}
+      {incident.doubt && <><EuiSpacer size="m" /><DoubtNote incident={incident} /></>}
       {incident.closed_as && (
         <><EuiSpacer size="m" /><EuiCallOut size="s" title={incident.closed_as.kind === 'duplicate' ? `Closed as a duplicate of ${incident.closed_as.of}` : 'Closed as a false alarm'} /></>
       )}
@@ -120,7 +126,7 @@ const AFTER_MS = 15 * 60_000;
 /** The service while it failed; once it is over, the picture stays. */
 function Charts({ incident }: { incident: Incident }) {
   const shift = (at: string, ms: number) => new Date(Date.parse(at) + ms).toISOString();
-  const end = incident.resolved_at ?? (incident.closed_as ? incident.updated_at : null);
+  const end = incident.resolved_at ?? incident.merged_into?.at ?? incident.voided?.at ?? (incident.closed_as ? incident.updated_at : null);
   const span = { from: shift(incident.opened_at, -BEFORE_MS), ...(end ? { to: shift(end, AFTER_MS) } : {}) };
   return <ServiceCharts service={incident['service.name']} span={span} marks={marks(incident)} />;
 }
@@ -139,7 +145,8 @@ interface Numbered extends Finding {
 
 function Findings({ incident }: { incident: Incident }) {
   const [open, setOpen] = useState<string | null>(null);
-  const items: Numbered[] = incident.findings.map((finding, at) => ({ ...finding, id: `F${at + 1}` }));
+  const names = findingNames(incident);
+  const items: Numbered[] = incident.findings.map((finding, at) => ({ ...finding, id: names[at] }));
   const shown = items.find((one) => one.id === open);
   const columns: EuiBasicTableColumn<Numbered>[] = [
     {

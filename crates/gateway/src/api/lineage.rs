@@ -121,6 +121,7 @@ pub async fn hand_over(
 #[serde(deny_unknown_fields)]
 pub struct MergeRequest {
     /// The incident that stays.
+    #[schema(value_type = String, pattern = "^INC-[0-9]{6}-[0-9a-f]{12}$")]
     pub into: IncidentId,
     #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub reason: String,
