@@ -2604,7 +2604,7 @@ export interface components {
         };
         MergeRequest: {
             /** @description The incident that stays. */
-            into: components["schemas"]["IncidentId"];
+            into: string;
             reason: string;
         };
         /** @description The other incident that one was merged into: its story goes on there. */
