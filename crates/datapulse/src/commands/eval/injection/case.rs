@@ -35,6 +35,8 @@ const WEBHOOK_SECRET: &str = "injection-webhook-secret-5c1f";
 const LINES: usize = 2;
 /// Changes are planted so long before the failure.
 const BEFORE_MS: i64 = 6 * 60_000;
+/// Characters of a comment: a note takes 4,000, and whoever passes one on cuts it.
+const MAX_COMMENT: usize = 3_900;
 /// Records of an incident that are looked at: a case has fewer.
 const MAX_RECORDS: usize = 500;
 /// Ticks after the first finding until the incident is looked at.
@@ -245,6 +247,8 @@ impl Stage {
             let text = planted(plant, number);
             match plant.place {
                 Place::TicketComment => {
+                    let cut: String = plant.text.chars().take(MAX_COMMENT).collect();
+                    let text = format!("{cut} {}", mark(number));
                     self.post(&comments, &json!({ "text": text })).await?;
                 }
                 Place::AlertAnnotation => {

@@ -35,7 +35,7 @@ pattern!(
     WIKI_LINK,
     r"\[[^\]\s][^\]]*\]|![^\s!][^!\n]*!|\{[a-z]+[^}]*\}"
 );
-pattern!(FORMULA, r#"^["']?\s*[=+\-@\t\r＝＋－＠]"#);
+pattern!(FORMULA, r#"^"?\s*[=+\-@＝＋－＠]"#);
 pattern!(NUMBER, r"^[+-]?[0-9.,]+(?:[eE][+-]?[0-9]+)?$");
 // What follows a name that says that it is secret; and the shapes that makers of tokens publish.
 pattern!(
