@@ -2,10 +2,13 @@ import { defineConfig } from 'vitest/config';
 import { bundledIcons } from './build/icons.ts';
 import { ICONS } from './build/icon_names.ts';
 
+const SERVER = process.env.DATAPULSE_URL ?? 'http://127.0.0.1:8080';
+
 export default defineConfig({
   plugins: [bundledIcons(ICONS)],
   // The gateway of a running `datapulse demo`, for `npm run dev`.
-  server: { proxy: { '/api': process.env.DATAPULSE_URL ?? 'http://127.0.0.1:8080' } },
+  // Under the server's own name and origin, or it refuses changes as those of another page.
+  server: { proxy: { '/api': { target: SERVER, changeOrigin: true, headers: { origin: SERVER } } } },
   build: {
     target: 'es2022',
     sourcemap: false,

@@ -2594,6 +2594,8 @@ export interface components {
             scopes: string[];
         };
         Me: {
+            /** @description What decisions and owners are known by: names may be alike. */
+            subject: string;
             name: string;
             role: components["schemas"]["Role"];
             scopes: components["schemas"]["Scope"][];

@@ -33,10 +33,11 @@ function items(incident: Incident, me: Me): Item[] {
   ];
 }
 
-/** By name, which is all that the page knows of whoever looks; the server holds the subjects against each other. */
-function notTheirs({ owner }: Incident, me: Me): string | undefined {
+/** By subject where the owner's is known, else by name; the server has the last word. */
+function notTheirs({ owner, owner_subject }: Incident, me: Me): string | undefined {
   if (!owner) return 'Nobody has it: assign it.';
-  return owner === me.name ? undefined : `${owner} has it and hands it over: assign it instead.`;
+  const theirs = owner_subject ? owner_subject === me.subject : owner === me.name;
+  return theirs ? undefined : `${owner} has it and hands it over: assign it instead.`;
 }
 
 function noMistake({ proposals, absorbed }: Incident): string | undefined {

@@ -341,6 +341,8 @@ pub async fn health(State(gateway): State<Gateway>) -> Json<Health> {
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Me {
+    /// What decisions and owners are known by: names may be alike.
+    pub subject: String,
     pub name: String,
     pub role: Role,
     pub scopes: Vec<Scope>,
@@ -352,6 +354,7 @@ pub struct Me {
 
 pub async fn me(principal: Principal) -> Json<Me> {
     Json(Me {
+        subject: principal.subject,
         name: principal.name,
         role: principal.role,
         scopes: principal.scopes,
