@@ -124,8 +124,9 @@ impl Casework {
         let _ = self.parts.keys.set(keys);
     }
 
-    pub(crate) fn set_redactor(&self, redactor: Redactor) -> Result<(), Redactor> {
-        self.parts.redactor.set(redactor)
+    /// Takes secrets out by this redactor from now on; once, before the first record.
+    pub fn redact_with(&self, redactor: Redactor) {
+        let _ = self.parts.redactor.set(redactor);
     }
 
     /// What takes secrets out of all that is read, written and shown.

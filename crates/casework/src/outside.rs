@@ -2,9 +2,7 @@
 //! already, and end it where nothing else raised it.
 
 use model::evidence::Evidence;
-use model::{
-    Actor, Event, Finding, Incident, IncidentId, Relation, Signal, Status, Timestamp, Window,
-};
+use model::{Actor, Event, Finding, Incident, IncidentId, Relation, Signal, Timestamp, Window};
 use store::SummaryFilter;
 
 use crate::case::Casework;
@@ -38,28 +36,22 @@ impl Casework {
         finding: Finding,
         heading: Heading,
     ) -> Result<Opened, Error> {
-        let same_rule = |incident: &Incident| incident.rule == finding.rule;
         let open = self.open_on(&finding.subject.service).await?;
-        let Some(incident) = open.iter().find(|one| !same_rule(one)) else {
+        let own = open.iter().any(|incident| incident.rule == finding.rule);
+        let Some(incident) = open.first().filter(|_| !own) else {
             return self.open(actor, finding, heading).await;
         };
-        if open.iter().any(same_rule) {
-            return self.open(actor, finding, heading).await;
-        }
         let joined = self
             .record_when(&incident.id, actor, |incident| {
-                let held = incident.findings.iter().any(|known| {
-                    known.rule == finding.rule
-                        && known.subject == finding.subject
-                        && known.tick == finding.tick
-                });
-                (!held && !incident.status.is_over()).then(|| Event::FindingAttached {
-                    finding: Box::new(finding.clone()),
-                    relation: Relation::SameService {},
-                    reason: format!(
-                        "another system's alert ({}) on the same service",
-                        finding.rule
-                    ),
+                (!incident.holds(&finding) && !incident.status.is_over()).then(|| {
+                    Event::FindingAttached {
+                        finding: Box::new(finding.clone()),
+                        relation: Relation::SameService {},
+                        reason: format!(
+                            "another system's alert ({}) on the same service",
+                            finding.rule
+                        ),
+                    }
                 })
             })
             .await?;
@@ -91,12 +83,13 @@ impl Casework {
     }
 
     /// An alert is over. Where only other systems' alerts raised the incident and the last of them is
-    /// over, it is resolved, by the query that reads them; else it is a note, once.
+    /// over, it is resolved, by the query that reads them; else it is a note, when it is told `first`.
     pub async fn alert_over(
         &self,
         actor: &Actor,
         rule: &str,
         service: &str,
+        first: bool,
         now: Timestamp,
     ) -> Result<Vec<(IncidentId, bool)>, Error> {
         let mut told = Vec::new();
@@ -106,12 +99,12 @@ impl Casework {
             }
             let evidence = self.all_over(&incident, now).await?;
             let event = |incident: &Incident| match &evidence {
-                _ if incident.status == Status::Resolved || incident.status.is_over() => None,
+                _ if incident.status.is_over() => None,
                 Some(evidence) => Some(Event::Resolved {
                     says: evidence.says.clone(),
                     evidence: Some(Box::new(evidence.clone())),
                 }),
-                None => Some(Event::NoteAdded {
+                None => first.then(|| Event::NoteAdded {
                     text: format!("{rule}: the system that told of it says that it is over"),
                 }),
             };

@@ -1,17 +1,12 @@
 //! Secrets leave before a record is written, a target's state is sealed, or an answer is read.
 
-use model::{Event, IncidentId, Redactor, Runbook, TargetState, Timestamp};
+use model::{Event, IncidentId, Runbook, TargetState, Timestamp};
 use serde_json::Value;
 
 use crate::case::Casework;
 use crate::error::Error;
 
 impl Casework {
-    /// Takes secrets out by this redactor from now on; once, before the first record.
-    pub fn redact_with(&self, redactor: Redactor) {
-        let _ = self.set_redactor(redactor);
-    }
-
     /// A target as its runner describes it, without secrets: the same on every look, so that drift
     /// shows in all the rest.
     pub fn target_state(&self, target: &str, mut state: Value, at: Timestamp) -> TargetState {

@@ -151,9 +151,13 @@ impl Redactor {
         }
     }
 
-    /// As [`Redactor::redact_value`], for what stands under `name`.
-    pub fn redact_field(&self, name: &str, value: &mut Value) -> bool {
-        self.value(value, Some(name), 0)
+    /// As [`Redactor::redact_value`] for each value that stands under `name`, which is looked at once.
+    pub fn redact_column<'v>(&self, name: &str, values: impl Iterator<Item = &'v mut Value>) {
+        // Only objects within have names of their own.
+        let name = named::secret_name(name).map(|_| name);
+        for value in values {
+            self.value(value, name, 0);
+        }
     }
 
     /// A text that stands under `name`: a column, a field, a header.

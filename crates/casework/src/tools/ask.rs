@@ -239,10 +239,9 @@ impl Casework {
         let answer = self.telemetry().query(&request).await?;
         let mut rows = esql::answer::rows(&answer);
         // Before anything is cut, and before any agent sees it; asking again does the same.
-        for row in &mut rows {
-            for (column, value) in answer.columns.iter().zip(row) {
-                self.redactor().redact_field(&column.name, value);
-            }
+        for (index, column) in answer.columns.iter().enumerate() {
+            let cells = rows.iter_mut().filter_map(|row| row.get_mut(index));
+            self.redactor().redact_column(&column.name, cells);
         }
         Ok(Asked {
             tool: tool.to_owned(),

@@ -66,6 +66,14 @@ async fn an_alert_becomes_a_finding_and_its_end_an_outcome() {
     let over = |name: &str| call(json!([alert(name, Some("cart"), true)]));
     let told = server.post(PATH, &over("Slow")).await;
     assert_eq!(told.body["resolved"], json!([]), "{told}");
+    server.post(PATH, &over("Slow")).await;
+    let path = format!("/incidents/{}/records", id.as_str().expect("an id"));
+    let records = server.get(&path).await.body.to_string();
+    assert_eq!(
+        records.matches("note_added").count(),
+        1,
+        "told again, no second note"
+    );
     let told = server.post(PATH, &over("HighErrorRate")).await;
     assert_eq!(told.body["resolved"], json!([id]), "{told}");
     let incident = status(&server, &id).await;

@@ -96,15 +96,20 @@ async fn take(
     };
     metrics::counter!("alerts_left_out_total", "source" => source.name()).increment(taken.left_out);
     let now = gateway.casework.clock().now();
-    store(gateway, &call.alerts, now).await?;
-    for alert in &call.alerts {
-        one(gateway, principal, alert, now, &mut taken).await?;
+    let first = store(gateway, &call.alerts, now).await?;
+    for (alert, first) in call.alerts.iter().zip(first) {
+        one(gateway, principal, (alert, first), now, &mut taken).await?;
     }
     Ok(Json(taken))
 }
 
-/// Under an id that is the same whenever the same is told.
-async fn store(gateway: &Gateway, told: &[OutsideAlert], now: Timestamp) -> Result<(), Problem> {
+/// Under an id that is the same whenever the same is told; of each, whether it is told for the first
+/// time.
+async fn store(
+    gateway: &Gateway,
+    told: &[OutsideAlert],
+    now: Timestamp,
+) -> Result<Vec<bool>, Problem> {
     let documents = told.iter().map(|alert| Document {
         index: outside::INDEX.to_owned(),
         operation: Operation::Index,
@@ -117,18 +122,19 @@ async fn store(gateway: &Gateway, told: &[OutsideAlert], now: Timestamp) -> Resu
         .ingest(documents.collect())
         .await?;
     tally(INTAKE, &results);
-    for result in results {
-        if let ItemResult::Refused { reason, .. } = result {
-            return Err(Problem::bad(reason));
-        }
-    }
-    Ok(())
+    results
+        .into_iter()
+        .map(|result| match result {
+            ItemResult::Refused { reason, .. } => Err(Problem::bad(reason)),
+            other => Ok(matches!(other, ItemResult::Created { .. })),
+        })
+        .collect()
 }
 
 async fn one(
     gateway: &Gateway,
     principal: &Principal,
-    alert: &OutsideAlert,
+    (alert, first): (&OutsideAlert, bool),
     now: Timestamp,
     taken: &mut AlertsTaken,
 ) -> Result<(), Problem> {
@@ -143,7 +149,7 @@ async fn one(
     let casework = &gateway.casework;
     if !alert.firing {
         let over = casework
-            .alert_over(&principal.actor(), &rule(alert), service, now)
+            .alert_over(&principal.actor(), &rule(alert), service, first, now)
             .await?;
         taken.resolved.extend(
             over.into_iter()

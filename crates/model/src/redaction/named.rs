@@ -317,7 +317,7 @@ pub(super) fn secret_under(name: &str, text: &str) -> Option<&'static str> {
 }
 
 /// What a name like `DB_PASSWORD`, `x-api-key` or `clientSecret` holds.
-fn secret_name(name: &str) -> Option<&'static str> {
+pub(super) fn secret_name(name: &str) -> Option<&'static str> {
     let mut letters = String::with_capacity(name.len());
     let mut last = String::new();
     let mut lower = false;
