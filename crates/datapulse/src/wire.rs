@@ -6,7 +6,7 @@ use anyhow::Result;
 use bus::Bus;
 use casework::{Casework, Clock, Driver, Stage, Toolbox};
 use integrations::run::{ControlApi, Kubernetes, Runner, SignedWebhook};
-use integrations::{Outbound, Secret, Webhook};
+use integrations::{Channel, Outbound, Secret, Webhook};
 use model::{Keyring, Redactor};
 use sentinel::Sentinel;
 use tokio::sync::watch;
@@ -26,7 +26,7 @@ pub struct Parts {
     pub store: Backend,
     pub casework: Casework,
     pub runner: Option<Arc<dyn Runner>>,
-    pub channels: Vec<Webhook>,
+    pub channels: Vec<Arc<dyn Channel>>,
     pub sentinel: sentinel::Settings,
     pub executor: executor::Settings,
     pub cors_origins: Vec<String>,
@@ -139,7 +139,7 @@ pub fn control_api(url: &str, token: &str) -> Result<Arc<dyn Runner>> {
     Ok(Arc::new(ControlApi::new(url, Secret::new(token))?))
 }
 
-fn channels(configuration: &Configuration, outbound: &Outbound) -> Result<Vec<Webhook>> {
+fn channels(configuration: &Configuration, outbound: &Outbound) -> Result<Vec<Arc<dyn Channel>>> {
     configuration
         .webhook
         .iter()
@@ -147,12 +147,8 @@ fn channels(configuration: &Configuration, outbound: &Outbound) -> Result<Vec<We
             let of = format!("webhook {}", webhook.name);
             let secret = configuration::secret(&webhook.secret_env, &of)?;
             let outbound = outbound.listed_url(&webhook.url)?;
-            Ok(Webhook::through(
-                &webhook.name,
-                &webhook.url,
-                secret,
-                outbound,
-            )?)
+            let made = Webhook::through(&webhook.name, &webhook.url, secret, outbound)?;
+            Ok(Arc::new(made) as Arc<dyn Channel>)
         })
         .collect()
 }

@@ -10,6 +10,7 @@
 pub mod alerts;
 pub mod anchors;
 mod body_signature;
+pub mod channel;
 pub mod deployments;
 pub mod error;
 pub mod jira;
@@ -26,6 +27,7 @@ mod stand_in;
 pub mod webhook;
 
 pub use anchors::{AnchorPlace, Custody};
+pub use channel::{Channel, Delivered, Telling};
 pub use error::Error;
 pub use outbound::{Outbound, OutboundSettings};
 pub use run::{Known, Order, Receipt, Runner};

@@ -257,6 +257,9 @@ pub enum Event {
         /// The record that the notice is about.
         about: u64,
         key: String,
+        /// Where it lies at the channel: a message, a ticket.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<String>,
     },
     /// In the system chain only: see [`crate::system`].
     System {

@@ -7,7 +7,11 @@ use model::{Event, ExecutionResult, Incident, Record, Recovery, Severity, Topic}
 use serde_json::{Value, json};
 
 /// The notices that a channel hasn't got yet, in the order of the records that they are about.
-pub fn due(incident: &Incident, records: &[Record], channel: &str) -> Vec<(u64, Notice)> {
+pub fn due<'r>(
+    incident: &Incident,
+    records: &'r [Record],
+    channel: &str,
+) -> Vec<(&'r Record, Notice)> {
     let told: BTreeSet<u64> = records
         .iter()
         .filter_map(|record| match &record.event {
@@ -20,8 +24,21 @@ pub fn due(incident: &Incident, records: &[Record], channel: &str) -> Vec<(u64, 
     records
         .iter()
         .filter(|record| !told.contains(&record.seq))
-        .filter_map(|record| Some((record.seq, notice(incident, record)?)))
+        .filter_map(|record| Some((record, notice(incident, record)?)))
         .collect()
+}
+
+/// Where a channel put what it told of an incident, the first first.
+pub fn places(records: &[Record], channel: &str) -> Vec<String> {
+    let of_channel = |record: &Record| match &record.event {
+        Event::NoticeSent {
+            channel: to,
+            place: Some(place),
+            ..
+        } if to == channel => Some(place.clone()),
+        _ => None,
+    };
+    records.iter().filter_map(of_channel).collect()
 }
 
 /// The notice that a record calls for, if any.
@@ -298,6 +315,7 @@ mod tests {
                 topic: Topic::Incident,
                 about: 1,
                 key: ids[0].clone(),
+                place: None,
             },
         );
         assert_eq!(keys(&records, "chat"), ids[1..]);
@@ -309,6 +327,7 @@ mod tests {
                 topic: Topic::PersonNeeded,
                 about: 3,
                 key: ids[1].clone(),
+                place: None,
             },
         );
         assert!(

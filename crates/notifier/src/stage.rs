@@ -1,11 +1,12 @@
 //! Sends what is due, one after the other, and records each that was accepted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use casework::{Casework, Error, Stage};
-use integrations::Webhook;
+use integrations::{Channel, Telling};
 use model::{Actor, Agent, Event, Incident, IncidentId, Record};
 use tokio::sync::Mutex;
 
@@ -20,7 +21,7 @@ const MAX_PAUSES: usize = 10_000;
 /// The agent.
 pub struct Notifier {
     casework: Casework,
-    channels: Vec<Webhook>,
+    channels: Vec<Arc<dyn Channel>>,
     pauses: Mutex<BTreeMap<(IncidentId, String), Pause>>,
 }
 
@@ -31,7 +32,7 @@ struct Pause {
 }
 
 impl Notifier {
-    pub fn new(casework: Casework, channels: Vec<Webhook>) -> Self {
+    pub fn new(casework: Casework, channels: Vec<Arc<dyn Channel>>) -> Self {
         Self {
             casework,
             channels,
@@ -39,7 +40,7 @@ impl Notifier {
         }
     }
 
-    async fn tell(&self, incident: &Incident, channel: &Webhook) -> Result<(), Error> {
+    async fn tell(&self, incident: &Incident, channel: &dyn Channel) -> Result<(), Error> {
         let key = (incident.id.clone(), channel.name().to_owned());
         if let Some(pause) = self.pauses.lock().await.get(&key)
             && Instant::now() < pause.until
@@ -53,21 +54,33 @@ impl Notifier {
             .collect::<Result<_, _>>()
             .map_err(|error| Error::Damaged(error.to_string()))?;
         let mut failed = false;
-        for (about, notice) in outbox::due(incident, &records, channel.name()) {
-            if let Err(error) = channel.send(&notice).await {
-                tracing::warn!(channel = channel.name(), key = notice.key, %error, "not told yet");
-                failed = true;
-                // A receiver that says no to one notice may take the next ones.
-                if matches!(error, integrations::Error::Refused(_)) {
-                    continue;
+        let mut places = outbox::places(&records, channel.name());
+        for (record, notice) in outbox::due(incident, &records, channel.name()) {
+            let telling = Telling {
+                notice: &notice,
+                incident,
+                record,
+                places: &places,
+            };
+            let delivered = match channel.deliver(&telling).await {
+                Ok(delivered) => delivered,
+                Err(error) => {
+                    tracing::warn!(channel = channel.name(), key = notice.key, %error, "not told yet");
+                    failed = true;
+                    // A receiver that says no to one notice may take the next ones.
+                    if matches!(error, integrations::Error::Refused(_)) {
+                        continue;
+                    }
+                    break;
                 }
-                break;
-            }
+            };
+            places.extend(delivered.place.clone());
             let sent = Event::NoticeSent {
                 channel: channel.name().to_owned(),
                 topic: notice.topic,
-                about,
+                about: record.seq,
                 key: notice.key,
+                place: delivered.place,
             };
             let actor = Actor::agent(Agent::Notifier);
             self.casework.record(&incident.id, actor, sent).await?;
@@ -105,7 +118,7 @@ impl Stage for Notifier {
 
     async fn look(&self, incident: Incident) -> Result<(), Error> {
         for channel in &self.channels {
-            self.tell(&incident, channel).await?;
+            self.tell(&incident, channel.as_ref()).await?;
         }
         Ok(())
     }

@@ -153,6 +153,11 @@ async fn each_notice_once_however_often_the_sender_is_killed() {
         let server = serve(&place);
         receiver.until(|got| got.taken.len() >= number);
         receiver.mood(Mood::Hang);
+        // Until the journal has it: killed before, it would send the same one again.
+        let records = format!("/incidents/{id}/records");
+        server
+            .until(&records, |page| (told(page).len() >= number).then_some(()))
+            .await;
         server.kill();
     }
     receiver.mood(Mood::Take);

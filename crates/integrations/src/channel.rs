@@ -1,0 +1,55 @@
+//! A place where people are told: what every channel promises.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use model::{Incident, Record};
+
+use crate::error::Error;
+use crate::webhook::{Notice, Webhook};
+
+/// Bytes of a place's name: a channel's id and a message's time, a ticket's key, an address.
+pub const MAX_PLACE: usize = 512;
+
+/// One notice, and what a channel needs to word it and to find its earlier ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Telling<'a> {
+    pub notice: &'a Notice,
+    /// As it is now, which may be later than the notice.
+    pub incident: &'a Incident,
+    /// What the notice is about.
+    pub record: &'a Record,
+    /// Where this channel put earlier notices of the incident, the first first.
+    pub places: &'a [String],
+}
+
+/// The other side has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Delivered {
+    /// Where it lies there, as the channel finds it again: a message, a ticket. At most
+    /// [`MAX_PLACE`] bytes.
+    pub place: Option<String>,
+}
+
+/// Where people are told.
+#[async_trait]
+pub trait Channel: fmt::Debug + Send + Sync {
+    /// Its name in records, routes and metrics.
+    fn name(&self) -> &str;
+
+    /// Tells, or finds that it was told: the same notice delivered twice (by its key) must be there
+    /// once, as far as the other side lets us see that.
+    async fn deliver(&self, telling: &Telling<'_>) -> Result<Delivered, Error>;
+}
+
+#[async_trait]
+impl Channel for Webhook {
+    fn name(&self) -> &str {
+        self.name()
+    }
+
+    async fn deliver(&self, telling: &Telling<'_>) -> Result<Delivered, Error> {
+        self.send(telling.notice).await?;
+        Ok(Delivered::default())
+    }
+}
