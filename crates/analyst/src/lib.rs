@@ -15,5 +15,5 @@ pub mod weigh;
 pub mod witness;
 
 pub use gather::Matter;
-pub use report::{Investigation, investigate};
+pub use report::{Investigation, investigate, observe};
 pub use stage::Analyst;

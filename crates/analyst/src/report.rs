@@ -2,6 +2,7 @@
 
 use casework::Casework;
 use indexmap::IndexMap;
+use model::tuning::Tuning;
 use model::{Cause, Hypothesis, Report, TimelineEntry, Timestamp, Window};
 
 use crate::gather::{Inquiry, Matter, gather};
@@ -16,8 +17,7 @@ const MAX_CHANGES: usize = 8;
 /// Changes older than this before the onset are no part of the timeline, in microseconds.
 const CHANGES_BACK_US: i64 = 3 * 3_600_000_000;
 const BASIS: &str = "a logistic curve over the weight of the evidence, the first cause's lead over \
-                     the second and the share of signals that agree on it; fitted on 108 recorded \
-                     incidents of four systems and on calm hours of the same systems";
+                     the second and the share of signals that agree on it";
 
 /// A report, with the ranking that it was made from.
 #[derive(Debug, Clone)]
@@ -26,12 +26,17 @@ pub struct Investigation {
     pub ranking: Ranking,
 }
 
+/// What there is to weigh about a matter.
+pub async fn observe(casework: &Casework, matter: &Matter) -> Observations {
+    gather(&mut Inquiry::new(casework, matter.budget), matter).await
+}
+
 /// Explains: asks, weighs, asks for evidence, tells. Never fails: what couldn't be asked is in
 /// the ledger.
-pub async fn investigate(casework: &Casework, matter: &Matter) -> Investigation {
+pub async fn investigate(casework: &Casework, matter: &Matter, tuning: &Tuning) -> Investigation {
     let mut inquiry = Inquiry::new(casework, matter.budget);
     let observations = gather(&mut inquiry, matter).await;
-    let ranking = weigh(&observations);
+    let ranking = weigh(&observations, tuning);
     let onset = Timestamp(ranking.onset_us / 1000);
     let first = first_seen(&observations).unwrap_or(onset);
     let mut witness = Witness::new(first, onset, matter.until);
@@ -59,7 +64,7 @@ pub async fn investigate(casework: &Casework, matter: &Matter) -> Investigation 
         known,
         conclusion,
         ask,
-        confidence_basis: BASIS.to_owned(),
+        confidence_basis: format!("{BASIS}; fitted on {}", tuning.made.suites.join(", ")),
         elapsed_ms: inquiry.elapsed_ms(),
         out_of_time: inquiry.out_of_time,
         ledger: inquiry.ledger,

@@ -1,10 +1,12 @@
 //! The shell: claims an investigation, explains, records.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use casework::{Casework, Error, Stage};
 use model::incident::Doubt;
+use model::tuning::{self, Tuning};
 use model::{Actor, Agent, Event, Incident, Signal, Status, Timestamp};
 
 use crate::gather::Matter;
@@ -20,18 +22,27 @@ const CLAIM_MS: i64 = 120_000;
 pub struct Analyst {
     casework: Casework,
     budget: Duration,
+    tuning: Arc<Tuning>,
 }
 
 impl Analyst {
     pub fn new(casework: Casework) -> Self {
-        Self {
-            casework,
-            budget: BUDGET,
-        }
+        Self::with_budget(casework, BUDGET)
     }
 
     pub fn with_budget(casework: Casework, budget: Duration) -> Self {
-        Self { casework, budget }
+        Self {
+            casework,
+            budget,
+            tuning: Arc::new(tuning::embedded().clone()),
+        }
+    }
+
+    /// With other numbers than those that are built in.
+    #[must_use]
+    pub fn tuned(mut self, tuning: Arc<Tuning>) -> Self {
+        self.tuning = tuning;
+        self
     }
 
     /// Claims the investigation, explains, records the report, and gives what it was made from;
@@ -64,7 +75,7 @@ impl Analyst {
             until: now,
             budget: self.budget,
         };
-        let told = investigate(&self.casework, &matter).await;
+        let told = investigate(&self.casework, &matter, &self.tuning).await;
         if let Some(first) = told.report.first() {
             metrics::histogram!("rca_confidence_score").record(first.confidence);
         }
@@ -85,6 +96,15 @@ impl Analyst {
                 Ok(Some(told))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// What the Analyst would explain of an incident now.
+    pub fn matter(&self, incident: &Incident) -> Matter {
+        Matter {
+            alarm: alarm(incident),
+            until: self.casework.clock().now(),
+            budget: self.budget,
         }
     }
 

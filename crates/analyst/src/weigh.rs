@@ -22,31 +22,38 @@ mod scene;
 #[cfg(test)]
 mod tests;
 
-pub use fuse::{Ranking, Reason, Suspect, Suspected};
+pub use fuse::{Ranking, Reason, Signals, Suspect, Suspected};
 
 use crate::observations::Observations;
 use impact::Graph;
+use model::tuning::{CauseWeights, Tuning};
 use requests::Requests;
 
 /// Below this confidence of the first cause the answer is "I don't know".
 pub const KNOWN_FROM: f64 = 0.3;
 
-/// Ranks the causes of one failure.
-pub fn weigh(observations: &Observations) -> Ranking {
+/// Ranks the causes of one failure by the tuned numbers.
+pub fn weigh(observations: &Observations, tuning: &Tuning) -> Ranking {
+    let (onset_us, signals) = signals(observations, &tuning.cause);
+    fuse::fuse(observations, onset_us, &signals, tuning)
+}
+
+/// When it began, in microseconds since 1970, and what each signal says, before they are added up.
+pub fn signals(observations: &Observations, weights: &CauseWeights) -> (i64, Signals) {
     let requests = Requests::index(observations);
-    let onset_us = onset::estimate(observations, &requests);
+    let onset_us = onset::estimate(observations, &requests, weights);
     let late = requests.late(onset_us);
     let known = observations.calls.iter().chain(&requests.calls).cloned();
     let graph = Graph::new(known);
-    let signals = fuse::Signals {
-        deviations: metrics::deviations(observations, onset_us),
-        shifts: successions::shifts(&requests, &late),
-        slow: slowness::slowness(&requests, &late),
-        impact: impact::impact(observations, &graph, onset_us),
+    let signals = Signals {
+        deviations: metrics::deviations(observations, onset_us, weights),
+        shifts: successions::shifts(&requests, &late, weights),
+        slow: slowness::slowness(&requests, &late, weights),
+        impact: impact::impact(observations, &graph, onset_us, weights),
         outside: circumstances::outside(observations, onset_us),
         surge: circumstances::surge(observations, &graph, onset_us),
         told: circumstances::told(observations, onset_us),
         graph,
     };
-    fuse::fuse(observations, onset_us, signals)
+    (onset_us, signals)
 }

@@ -76,7 +76,9 @@ impl World {
             until: minute(30),
             budget,
         };
-        investigate(&self.casework, &matter).await.report
+        investigate(&self.casework, &matter, model::tuning::embedded())
+            .await
+            .report
     }
 }
 

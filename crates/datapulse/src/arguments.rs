@@ -103,8 +103,7 @@ pub enum Command {
     #[command(subcommand)]
     Runbook(Runbook),
     /// Score answers on recorded incidents, series and logs
-    #[command(subcommand)]
-    Eval(Eval),
+    Eval(Evaluation),
     /// Replay the store's past: what would have been noticed, missed, and cried out for nothing
     Backtest(Backtest),
     /// Log in as a person through the server's identity provider
@@ -370,8 +369,55 @@ pub enum Runbook {
     Search { text: String },
 }
 
+/// What is asked of recorded cases.
+#[derive(Debug, clap::Args)]
+pub struct Evaluation {
+    /// With the tuned numbers of this file instead of those that are built in
+    #[arg(long, global = true, value_name = "FILE")]
+    pub tuning: Option<PathBuf>,
+    #[command(subcommand)]
+    pub what: Eval,
+}
+
+/// `datapulse eval tune`.
+#[derive(Debug, clap::Args)]
+pub struct Tune {
+    /// The folder with incidents/<suite>/<case> and series/<suite>
+    pub dir: PathBuf,
+    /// What this suite says is not looked at; it is only measured with what the others gave
+    #[arg(long, value_name = "SUITE")]
+    pub leave_out: Option<String>,
+    /// Leave out each suite once, and tell what the numbers found without it give on it
+    #[arg(long, conflicts_with_all = ["leave_out", "write"])]
+    pub each_left_out: bool,
+    /// The numbers of incidents, those of series, or both
+    #[arg(long, value_enum, default_value = "incidents", value_delimiter = ',')]
+    pub part: Vec<Tuned>,
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Candidates that are tried, of each part
+    #[arg(long, value_name = "NUMBER")]
+    pub rounds: Option<usize>,
+    /// Runs of the simulator that count as a suite: every failure with each of these seeds
+    #[arg(long, default_value = "101..102")]
+    pub simulator_seeds: String,
+    /// Write the numbers here
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+}
+
+/// Numbers that are found together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Tuned {
+    Incidents,
+    Series,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Eval {
+    /// Find the tuned numbers anew, by a fixed search over recorded cases and runs of the simulator
+    Tune(Tune),
+
     /// Recorded incidents, as cases/FORMAT.md says
     Incidents {
         dir: PathBuf,

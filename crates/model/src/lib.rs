@@ -33,6 +33,7 @@ pub mod signing;
 pub mod summary;
 pub mod system;
 pub mod time;
+pub mod tuning;
 
 pub use action::{Action, ActionKind, TargetState};
 pub use actor::{Actor, Agent, Assignee, Role, Scope};

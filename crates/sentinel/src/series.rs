@@ -9,7 +9,10 @@
 //! the last many and for the noise ([`channel`]). After an alarm the detector is hard to alarm
 //! for a while ([`silence`]).
 
+use std::sync::Arc;
+
 use channel::Channel;
+use model::tuning::{SeriesDetector, embedded};
 use silence::Silence;
 
 mod channel;
@@ -27,8 +30,6 @@ pub const ALARM: f64 = 0.5;
 const MAX_OF_ONE: f64 = 6.0;
 /// The mean over a machine's metrics is small where few are to blame.
 const MACHINE_WEIGHT: f64 = 2.0;
-/// Surprise that makes a score of one half.
-const HALF: f64 = 1.62;
 
 /// Scores of one point, from 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,14 +43,21 @@ pub struct Scores {
 pub struct Detector {
     channels: Vec<Channel>,
     silence: Silence,
+    tuning: Arc<SeriesDetector>,
 }
 
 impl Detector {
     /// For points of so many metrics.
     pub fn new(metrics: usize) -> Self {
+        Self::tuned(metrics, Arc::new(embedded().series.clone()))
+    }
+
+    /// With other numbers than those that are built in.
+    pub fn tuned(metrics: usize, tuning: Arc<SeriesDetector>) -> Self {
         Self {
-            channels: vec![Channel::default(); metrics],
+            channels: vec![Channel::new(&tuning); metrics],
             silence: Silence::default(),
+            tuning,
         }
     }
 
@@ -60,7 +68,7 @@ impl Detector {
         for ((channel, value), surprise) in self.channels.iter_mut().zip(values).zip(&mut surprises)
         {
             if let Some(value) = value.filter(|value| value.is_finite()) {
-                *surprise = channel.surprise(at_s, value);
+                *surprise = channel.surprise(at_s, value, &self.tuning);
             }
         }
         let whole = match surprises.as_slice() {
@@ -70,14 +78,16 @@ impl Detector {
                 MACHINE_WEIGHT * sum / many.len().max(1) as f64
             }
         };
+        let half = self.tuning.half;
         Scores {
-            score: score(self.silence.pass(at_s, whole)),
-            metrics: surprises.into_iter().map(score).collect(),
+            score: score(self.silence.pass(at_s, whole, &self.tuning), half),
+            metrics: surprises.into_iter().map(|one| score(one, half)).collect(),
         }
     }
 }
 
-fn score(surprise: f64) -> f64 {
+/// One half where the surprise is `half`.
+fn score(surprise: f64, half: f64) -> f64 {
     let surprise = surprise.max(0.0);
-    surprise / (surprise + HALF)
+    surprise / (surprise + half)
 }

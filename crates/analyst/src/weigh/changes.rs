@@ -3,28 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::tuning::ChangeWeights;
+
 use super::behaviour::{Behaviour, behaviour, is_comment};
 use super::words::{is_error, is_warning, template, words};
 use crate::observations::{Change, Observations};
 
 /// A rollout this long after the estimated onset may still have come before it, in microseconds.
 const SLACK_US: i64 = 90_000_000;
-/// Half of what recency weighs is gone after this long, in microseconds.
-const HALF_LIFE_US: f64 = 20.0 * 60e6;
-/// A change that was never rolled out to a service is an unlikely cause.
-const NOT_ROLLED_OUT: f64 = 0.15;
-/// How sure it is that a commit went out with the service whose folder it touches.
-const CARRIED: f64 = 0.8;
-/// What healthy lines say too says little of the failure.
-const SAID_IN_HEALTH: f64 = 0.15;
-/// A change that touches only what doesn't run in a service.
-const INERT: f64 = 0.25;
-/// What a change counts whose diff does nothing to what runs; one that isn't known counts 1.
-const HARMLESS: f64 = 0.6;
-/// What one counts whose diff surely does something.
-const FELT: f64 = 1.4;
-/// Rare words in common that make half of the full overlap.
-const HALF_OVERLAP: f64 = 6.0;
 /// Words of a clause that says what a change does not do.
 const DENIALS: [&str; 6] = ["no", "not", "never", "without", "only", "unchanged"];
 /// Endings of files that no service runs: style, prose, pictures, tests.
@@ -56,7 +42,12 @@ pub struct Guilt {
 }
 
 /// `trouble`: each service's suspicion, 0 to 1. Best first; only changes that came before.
-pub fn guilt(o: &Observations, onset_us: i64, trouble: &BTreeMap<String, f64>) -> Vec<Guilt> {
+pub fn guilt(
+    o: &Observations,
+    onset_us: i64,
+    trouble: &BTreeMap<String, f64>,
+    weights: &ChangeWeights,
+) -> Vec<Guilt> {
     if o.changes.is_empty() {
         return Vec::new();
     }
@@ -74,28 +65,46 @@ pub fn guilt(o: &Observations, onset_us: i64, trouble: &BTreeMap<String, f64>) -
             *seen_in.entry(word).or_default() += 1.0;
         }
     }
-    let said = symptoms(o, onset_us);
+    let said = symptoms(o, onset_us, weights.said_in_health);
     let all = texts.len() as f64;
+    let rarity = |word: &str| (all / seen_in.get(word).copied().unwrap_or(1.0)).ln_1p();
+    let circumstances = Circumstances {
+        onset_us,
+        trouble,
+        said: &said,
+        rarity: &rarity,
+        weights,
+    };
     let mut guilts: Vec<Guilt> = by_id
         .iter()
-        .filter_map(|(id, documents)| {
-            let rarity = |word: &str| (all / seen_in.get(word).copied().unwrap_or(1.0)).ln_1p();
-            judge(id, documents, onset_us, trouble, &texts[id], &said, &rarity)
-        })
+        .filter_map(|(id, documents)| judge(id, documents, &texts[id], &circumstances))
         .collect();
     guilts.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
     guilts
 }
 
+/// What every change is held against.
+struct Circumstances<'a> {
+    onset_us: i64,
+    trouble: &'a BTreeMap<String, f64>,
+    said: &'a BTreeMap<String, f64>,
+    rarity: &'a dyn Fn(&str) -> f64,
+    weights: &'a ChangeWeights,
+}
+
 fn judge(
     id: &str,
     documents: &[&Change],
-    onset_us: i64,
-    trouble: &BTreeMap<String, f64>,
     words: &BTreeSet<String>,
-    said: &BTreeMap<String, f64>,
-    rarity: &dyn Fn(&str) -> f64,
+    held: &Circumstances<'_>,
 ) -> Option<Guilt> {
+    let Circumstances {
+        onset_us,
+        trouble,
+        said,
+        rarity,
+        weights,
+    } = *held;
     let rolled_out = documents.iter().filter(|change| change.service.is_some());
     let worst = rolled_out.max_by(|a, b| {
         let of = |change: &Change| {
@@ -110,20 +119,27 @@ fn judge(
     }
     let place = match &first.service {
         Some(service) => trouble.get(service).copied().unwrap_or(0.0),
-        None => carried(documents, trouble).unwrap_or(NOT_ROLLED_OUT),
+        None => carried(documents, trouble)
+            .map_or(weights.not_rolled_out, |most| most * weights.carried),
     };
     let age = (onset_us - first.at_us).max(0) as f64;
-    let recent = 0.5f64.powf(age / HALF_LIFE_US);
+    let recent = 0.5f64.powf(age / (weights.half_life_min * 60e6));
     let mut shared: Vec<(f64, &String)> = words
         .iter()
         .filter_map(|word| said.get(word).map(|weight| (weight * rarity(word), word)))
         .collect();
     shared.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     let raw: f64 = shared.iter().map(|pair| pair.0).sum();
-    let overlap = raw / (raw + HALF_OVERLAP);
-    let inert = if is_inert(documents) { INERT } else { 1.0 };
+    let overlap = raw / (raw + weights.half_overlap);
+    let inert = if is_inert(documents) {
+        weights.inert
+    } else {
+        1.0
+    };
     let behaviour = felt(documents);
-    let felt = behaviour.map_or(1.0, |felt| HARMLESS + (FELT - HARMLESS) * felt.share);
+    let felt = behaviour.map_or(1.0, |felt| {
+        weights.harmless + (weights.felt - weights.harmless) * felt.share
+    });
     Some(Guilt {
         id: id.to_owned(),
         kind: first.kind.clone(),
@@ -148,13 +164,13 @@ fn felt(documents: &[&Change]) -> Option<Behaviour> {
 }
 
 /// A commit that names no service goes out with the next rollout of the service whose folder it
-/// touches: the suspicion of that service, a little less sure.
+/// touches: the suspicion of that service.
 fn carried(documents: &[&Change], trouble: &BTreeMap<String, f64>) -> Option<f64> {
     let files = documents.iter().flat_map(|change| &change.files);
     files
         .flat_map(|file| file.split('/'))
         .filter_map(|folder| trouble.get(folder))
-        .map(|suspicion| suspicion * CARRIED)
+        .copied()
         .max_by(f64::total_cmp)
 }
 
@@ -202,7 +218,7 @@ fn asserted(text: &str) -> String {
 }
 
 /// What the failure says, by word: the alarm, errors of spans, and log lines that are new.
-fn symptoms(o: &Observations, onset_us: i64) -> BTreeMap<String, f64> {
+fn symptoms(o: &Observations, onset_us: i64, said_in_health: f64) -> BTreeMap<String, f64> {
     let before: BTreeSet<String> = o
         .logs
         .iter()
@@ -221,7 +237,7 @@ fn symptoms(o: &Observations, onset_us: i64) -> BTreeMap<String, f64> {
     let mut say = |text: &str, weight: f64| {
         for word in words(text) {
             let weight = if healthy.contains(&word) {
-                weight * SAID_IN_HEALTH
+                weight * said_in_health
             } else {
                 weight
             };
@@ -279,7 +295,7 @@ fn is_inert(documents: &[&Change]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weigh::scene::{MINUTE_US, alarm, change, line};
+    use crate::weigh::scene::{MINUTE_US, alarm, change, line, tuning};
 
     const ONSET: i64 = 100 * MINUTE_US;
 
@@ -301,7 +317,7 @@ mod tests {
     fn guilt_by_hand() {
         let mut o = alarm(102, None);
         o.changes.push(change(80, "d-1", "pay", ""));
-        let found = guilt(&o, ONSET, &trouble(&[("pay", 0.75)]));
+        let found = guilt(&o, ONSET, &trouble(&[("pay", 0.75)]), &tuning().change);
         // Twenty minutes old: half of what recency weighs. No word in common: a fifth.
         let wanted = (0.05 + 0.75) * (0.5 + 0.5 * 0.5) * 0.2;
         assert!((found[0].score - wanted).abs() < 1e-12, "{found:?}");
@@ -317,7 +333,12 @@ mod tests {
             .push(changed(99, "d-other", "cart", "+connection_pool: 2"));
         o.logs
             .push(line(ONSET, "pay", "ERROR", "connection pool exhausted"));
-        let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0), ("cart", 0.1)]));
+        let found = guilt(
+            &o,
+            ONSET,
+            &trouble(&[("pay", 1.0), ("cart", 0.1)]),
+            &tuning().change,
+        );
         let order: Vec<&str> = found.iter().map(|guilt| guilt.id.as_str()).collect();
         assert_eq!(order, ["d-guilty", "d-decoy", "d-other"]);
         assert_eq!(found[0].shared, ["connection", "pool"]);
@@ -334,7 +355,7 @@ mod tests {
             });
             o.logs
                 .push(line(ONSET, "pay", "ERROR", "connection pool exhausted"));
-            guilt(&o, ONSET, &trouble(&[("pay", 1.0)]))[0].score
+            guilt(&o, ONSET, &trouble(&[("pay", 1.0)]), &tuning().change)[0].score
         };
         let plain = scores("deploy", "the weekly release");
         let speaks_of_it = scores("deploy", "connection pool exhausted");
@@ -346,7 +367,7 @@ mod tests {
     fn what_came_after_the_onset_is_not_looked_at() {
         let mut o = alarm(110, None);
         o.changes.push(change(105, "d-late", "pay", "a fix"));
-        assert!(guilt(&o, ONSET, &trouble(&[("pay", 1.0)])).is_empty());
+        assert!(guilt(&o, ONSET, &trouble(&[("pay", 1.0)]), &tuning().change).is_empty());
     }
 
     #[test]
@@ -360,7 +381,7 @@ mod tests {
                 o.logs
                     .push(line(ONSET - 30 * MINUTE_US, "pay", "INFO", "basket kept"));
             }
-            let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0)]));
+            let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0)]), &tuning().change);
             found[0].overlap
         };
         assert!(
@@ -379,9 +400,9 @@ mod tests {
         let mut code = change(95, "d-code", "pay", "");
         code.files = vec!["pay/main.rs".into(), "pay/README.md".into()];
         o.changes = vec![docs, code];
-        let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0)]));
+        let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0)]), &tuning().change);
         assert_eq!(found[0].id, "d-code");
-        assert!((found[1].score - found[0].score * INERT).abs() < 1e-12);
+        assert!((found[1].score - found[0].score * 0.25).abs() < 1e-12);
     }
 
     #[test]
@@ -393,7 +414,7 @@ mod tests {
         loose.diff = "-\tmu.Lock()\n \tcount++".into();
         let unknown = change(95, "d-unknown", "pay", "");
         o.changes = vec![tidy, loose, unknown];
-        let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0)]));
+        let found = guilt(&o, ONSET, &trouble(&[("pay", 1.0)]), &tuning().change);
         let order: Vec<&str> = found.iter().map(|guilt| guilt.id.as_str()).collect();
         assert_eq!(order, ["d-loose", "d-unknown", "d-tidy"]);
     }

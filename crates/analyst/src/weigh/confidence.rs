@@ -3,69 +3,95 @@
 
 use std::collections::BTreeMap;
 
+use model::tuning::ConfidenceCurve;
+
 use super::changes::Guilt;
 use super::fuse::Suspect;
 
-/// A logistic curve over the weight of the evidence, and over lead and agreement as far as there
-/// is weight: a wide lead in noise is no knowledge. Fitted by maximum likelihood (ridge 0.1) on
-/// recorded incidents of four systems, each system counting the same, and on calm stretches of
-/// the same recordings, where every name is wrong. Left out of the fit one system at a time, the
-/// Brier scores are 0.15, 0.11, 0.20 and 0.23; in it 0.14, 0.11, 0.04 and 0.21.
-const BASE: f64 = -3.0;
-const WEIGHT: f64 = 5.1;
-const LEAD: f64 = 2.5;
-const AGREEMENT: f64 = 0.9;
-/// The score at which evidence has half its full weight.
-const HALF_WEIGHT: f64 = 1.0;
-/// What the runners-up may have of the rest.
-const REST: f64 = 0.8;
-
 /// Fills in each suspect's confidence: the first's from the evidence, the others' by their scores.
-pub fn settle(suspects: &mut [Suspect], said: &[(&'static str, BTreeMap<String, f64>)]) {
-    let Some(first) = suspects.first() else {
+pub fn settle(
+    suspects: &mut [Suspect],
+    said: &[(&'static str, BTreeMap<String, f64>)],
+    curve: &ConfidenceCurve,
+) {
+    let Some(signs) = Signs::of(suspects, said, curve.half_weight) else {
         return;
     };
-    let lead = match suspects.get(1) {
-        Some(second) => (first.score - second.score) / first.score.max(f64::MIN_POSITIVE),
-        None => 1.0,
-    };
-    let place = first.cause.place();
-    let (mut speak, mut agree) = (0.0f64, 0.0);
-    for (_, scores) in said {
-        let top = scores.iter().max_by(|a, b| a.1.total_cmp(b.1));
-        if let Some((service, _)) = top {
-            speak += 1.0;
-            agree += f64::from(u8::from(service == place));
-        }
-    }
-    let agreement = agree / speak.max(1.0);
-    let weight = first.score / (first.score + HALF_WEIGHT);
-    let sure = logistic(BASE + weight * (WEIGHT + LEAD * lead + AGREEMENT * agreement));
+    let sure = logistic(
+        curve.base
+            + signs.weight
+                * (curve.weight + curve.lead * signs.lead + curve.agreement * signs.agreement),
+    );
     let others: f64 = suspects.iter().skip(1).map(|suspect| suspect.score).sum();
     for (index, suspect) in suspects.iter_mut().enumerate() {
         suspect.confidence = match index {
             0 => sure,
-            _ => (1.0 - sure) * REST * suspect.score / others.max(f64::MIN_POSITIVE),
+            _ => (1.0 - sure) * curve.rest * suspect.score / others.max(f64::MIN_POSITIVE),
         };
+    }
+}
+
+/// What tells how sure the first cause is: each from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Signs {
+    /// Of the evidence for it.
+    pub weight: f64,
+    /// Over the second.
+    pub lead: f64,
+    /// The share of the signals that say anything whose first it is.
+    pub agreement: f64,
+}
+
+impl Signs {
+    /// None where there is no suspect.
+    pub fn of(
+        suspects: &[Suspect],
+        said: &[(&'static str, BTreeMap<String, f64>)],
+        half_weight: f64,
+    ) -> Option<Self> {
+        let first = suspects.first()?;
+        let lead = match suspects.get(1) {
+            Some(second) => (first.score - second.score) / first.score.max(f64::MIN_POSITIVE),
+            None => 1.0,
+        };
+        let place = first.cause.place();
+        let (mut speak, mut agree) = (0.0f64, 0.0);
+        for (_, scores) in said {
+            let top = scores.iter().max_by(|a, b| a.1.total_cmp(b.1));
+            if let Some((service, _)) = top {
+                speak += 1.0;
+                agree += f64::from(u8::from(service == place));
+            }
+        }
+        Some(Self {
+            weight: first.score / (first.score + half_weight),
+            lead,
+            agreement: agree / speak.max(1.0),
+        })
     }
 }
 
 /// The probability that the first change, or "none", is right. `told`: the share of failures that
 /// tell of a cause that is no change; `beyond`: the confidence of such a cause, where it outweighs
 /// all services.
-pub fn of_change(changes: &[Guilt], told: f64, beyond: Option<f64>) -> f64 {
+pub fn of_change(
+    changes: &[Guilt],
+    told: f64,
+    beyond: Option<f64>,
+    curve: &ConfidenceCurve,
+) -> f64 {
     match (changes, beyond) {
         ([], Some(sure)) => sure,
-        ([], None) => logistic(-0.5 + 4.0 * told),
-        ([only], _) => logistic(-1.0 + 3.0 * only.score),
+        ([], None) => logistic(curve.none_base + curve.none_told * told),
+        ([only], _) => logistic(curve.only_base + curve.only_score * only.score),
         ([first, second, ..], _) => {
             let lead = (first.score - second.score) / first.score.max(f64::MIN_POSITIVE);
-            logistic(-1.2 + 1.5 * first.score + 2.5 * lead)
+            logistic(curve.first_base + curve.first_score * first.score + curve.first_lead * lead)
         }
     }
 }
 
-fn logistic(x: f64) -> f64 {
+pub fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
@@ -88,6 +114,25 @@ mod tests {
         scores.iter().zip(names).map(suspect).collect()
     }
 
+    /// By hand: whatever was tuned last.
+    fn curve() -> ConfidenceCurve {
+        ConfidenceCurve {
+            base: -3.0,
+            weight: 5.1,
+            lead: 2.5,
+            agreement: 0.9,
+            half_weight: 1.0,
+            rest: 0.8,
+            none_base: -0.5,
+            none_told: 4.0,
+            only_base: -1.0,
+            only_score: 3.0,
+            first_base: -1.2,
+            first_score: 1.5,
+            first_lead: 2.5,
+        }
+    }
+
     fn said(tops: &[&str]) -> Vec<(&'static str, BTreeMap<String, f64>)> {
         let signal = |top: &&str| ("signal", BTreeMap::from([((*top).to_owned(), 1.0)]));
         tops.iter().map(signal).collect()
@@ -95,7 +140,7 @@ mod tests {
 
     fn settled(scores: &[f64], tops: &[&str]) -> Vec<f64> {
         let mut suspects = suspects(scores);
-        settle(&mut suspects, &said(tops));
+        settle(&mut suspects, &said(tops), &curve());
         suspects.iter().map(|suspect| suspect.confidence).collect()
     }
 
@@ -106,7 +151,7 @@ mod tests {
         let sure = 1.0 / (1.0 + (-0.4f64).exp());
         let got = settled(&[1.0, 0.5], &["a", "b"]);
         assert!((got[0] - sure).abs() < 1e-12, "{got:?}");
-        assert!((got[1] - (1.0 - sure) * REST).abs() < 1e-12, "{got:?}");
+        assert!((got[1] - (1.0 - sure) * 0.8).abs() < 1e-12, "{got:?}");
     }
 
     #[test]
@@ -134,14 +179,14 @@ mod tests {
 
     #[test]
     fn that_no_change_is_to_blame_is_as_sure_as_what_clears_them() {
-        assert_eq!(of_change(&[], 0.0, Some(0.83)), 0.83);
-        assert!(of_change(&[], 0.9, None) > of_change(&[], 0.2, None));
+        assert_eq!(of_change(&[], 0.0, Some(0.83), &curve()), 0.83);
+        assert!(of_change(&[], 0.9, None, &curve()) > of_change(&[], 0.2, None, &curve()));
     }
 
     #[test]
     fn nobody_is_no_confidence() {
         let mut none: Vec<Suspect> = Vec::new();
-        settle(&mut none, &[]);
+        settle(&mut none, &[], &curve());
         assert!(none.is_empty());
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use model::tuning::{CauseWeights, Tuning};
+
 use super::changes::{Guilt, guilt};
 use super::circumstances::{Outside, Surge};
 use super::confidence;
@@ -11,32 +13,10 @@ use super::slowness::Slowness;
 use super::successions::Shift;
 use crate::observations::Observations;
 
-/// What a signal's full word weighs, and the value at which it says half of it. Set by hand over
-/// all suites at once.
-const MOST: (f64, f64) = (1.0, 3.0);
-const LASTING: (f64, f64) = (1.0, 3.0);
-const FOLLOWS: (f64, f64) = (0.3, 3.0);
-const SHIFTS: (f64, f64) = (3.0, 15.0);
-const OWN_TIME: (f64, f64) = (0.3, 0.3);
-const EDGES: (f64, f64) = (3.0, 0.3);
-const IMPACT: (f64, f64) = (3.0, 0.3);
-/// What a succession's statistic reaches by chance, as many as there are.
-const CHANCE_SHIFT: f64 = 8.0;
 /// Suspects that are kept.
 const MAX_SUSPECTS: usize = 10;
 /// Reasons that a suspect keeps of one kind.
 const MAX_REASONS: usize = 3;
-/// An alarming service is in trouble whatever its own signals say.
-const ALARMING: f64 = 0.7;
-/// A guilty change's score at least.
-const MIN_GUILT: f64 = 0.17;
-/// Share of failures that tell of an operational cause, or of overload, from which no change is
-/// to blame.
-const TOLD: f64 = 0.2;
-/// A dependency's strength from which it outweighs its caller.
-const OUTSIDE: f64 = 0.5;
-/// Times the usual requests from which load outweighs the service that breaks under it.
-const SURGE: f64 = 0.6;
 
 /// All that was weighed.
 #[derive(Debug, Clone, Default)]
@@ -106,14 +86,20 @@ pub struct Ranking {
     pub cleared: Vec<Guilt>,
     /// The probability that the first change, or "none", is right.
     pub change_confidence: f64,
+    /// Shares of failures that tell of an operational cause, and of overload.
+    pub told: (f64, f64),
+    /// A dependency or load outweighs all services.
+    pub beyond: bool,
     /// What each signal said of each service.
     pub said: Vec<(&'static str, BTreeMap<String, f64>)>,
 }
 
 /// Ranks suspects.
-pub fn fuse(o: &Observations, onset_us: i64, signals: Signals) -> Ranking {
-    let said = said(&signals);
-    let services = add_up(&said);
+pub fn fuse(o: &Observations, onset_us: i64, signals: &Signals, tuning: &Tuning) -> Ranking {
+    let of_causes = &tuning.cause;
+    let of_changes = &tuning.change;
+    let said = said(signals, of_causes);
+    let services = add_up(&said, of_causes);
     let top = services.first().map_or(0.0, |first| first.1);
     let mut trouble: BTreeMap<String, f64> = services
         .iter()
@@ -121,22 +107,22 @@ pub fn fuse(o: &Observations, onset_us: i64, signals: Signals) -> Ranking {
         .collect();
     if let Some(alarming) = &o.alarm.service {
         let own = trouble.entry(alarming.clone()).or_default();
-        *own = own.max(ALARMING);
+        *own = own.max(of_changes.alarming);
     }
-    let guilts = guilt(o, onset_us, &trouble);
+    let guilts = guilt(o, onset_us, &trouble, of_changes);
     let mut suspects: Vec<Suspect> = Vec::new();
-    let beyond = beyond(&signals, &services, &mut suspects);
+    let beyond = beyond(signals, &services, of_causes, &mut suspects);
     let (operational, overloaded) = signals.told;
-    let none = beyond || operational >= TOLD || overloaded >= TOLD;
+    let none = beyond || operational >= of_changes.told || overloaded >= of_changes.told;
     let (changes, cleared): (Vec<Guilt>, Vec<Guilt>) = guilts
         .into_iter()
-        .partition(|guilt| !none && guilt.score >= MIN_GUILT);
+        .partition(|guilt| !none && guilt.score >= of_changes.min_guilt);
     for (name, score) in services.iter().take(MAX_SUSPECTS) {
         suspects.push(Suspect {
-            cause: cause(name, &signals, &changes),
+            cause: cause(name, signals, &changes),
             score: *score,
             confidence: 0.0,
-            reasons: reasons(name, &signals, &changes),
+            reasons: reasons(name, signals, &changes, of_causes),
         });
     }
     suspects.sort_by(|a, b| {
@@ -145,10 +131,10 @@ pub fn fuse(o: &Observations, onset_us: i64, signals: Signals) -> Ranking {
             .then_with(|| a.cause.place().cmp(b.cause.place()))
     });
     suspects.truncate(MAX_SUSPECTS);
-    confidence::settle(&mut suspects, &said);
+    confidence::settle(&mut suspects, &said, &tuning.confidence);
     let told = operational.max(overloaded);
     let cleared_by = beyond.then(|| sure_beyond(&suspects));
-    let change_confidence = confidence::of_change(&changes, told, cleared_by);
+    let change_confidence = confidence::of_change(&changes, told, cleared_by, &tuning.confidence);
     Ranking {
         onset_us,
         suspects,
@@ -156,6 +142,8 @@ pub fn fuse(o: &Observations, onset_us: i64, signals: Signals) -> Ranking {
         changes,
         cleared,
         change_confidence,
+        told: signals.told,
+        beyond,
         said,
     }
 }
@@ -176,7 +164,7 @@ fn sure_beyond(suspects: &[Suspect]) -> f64 {
 }
 
 /// What each signal says of each service.
-fn said(signals: &Signals) -> Vec<(&'static str, BTreeMap<String, f64>)> {
+fn said(signals: &Signals, weights: &CauseWeights) -> Vec<(&'static str, BTreeMap<String, f64>)> {
     let mut most = BTreeMap::new();
     let mut lasting = BTreeMap::new();
     let mut follows = BTreeMap::new();
@@ -192,7 +180,11 @@ fn said(signals: &Signals) -> Vec<(&'static str, BTreeMap<String, f64>)> {
     }
     let mut shifts = BTreeMap::new();
     for shift in &signals.shifts {
-        raise(&mut shifts, &shift.service, shift.weight - CHANCE_SHIFT);
+        raise(
+            &mut shifts,
+            &shift.service,
+            shift.weight - weights.chance_shift,
+        );
     }
     let (slow, usual_s) = &signals.slow;
     let mut own = BTreeMap::new();
@@ -219,16 +211,27 @@ fn raise(scores: &mut BTreeMap<String, f64>, service: &str, score: f64) {
     }
 }
 
-fn add_up(said: &[(&'static str, BTreeMap<String, f64>)]) -> Vec<(String, f64)> {
-    let weights = [MOST, LASTING, FOLLOWS, SHIFTS, OWN_TIME, EDGES, IMPACT];
+fn add_up(
+    said: &[(&'static str, BTreeMap<String, f64>)],
+    weights: &CauseWeights,
+) -> Vec<(String, f64)> {
+    let weights = [
+        weights.most,
+        weights.lasting,
+        weights.follows,
+        weights.shifts,
+        weights.own_time,
+        weights.edges,
+        weights.impact,
+    ];
     let mut total: BTreeMap<&str, f64> = BTreeMap::new();
-    for ((_, scores), (weight, half)) in said.iter().zip(weights) {
+    for ((_, scores), of) in said.iter().zip(weights) {
         let top = scores.values().copied().fold(0.0, f64::max);
         if top <= 0.0 {
             continue;
         }
         // How far the signal rises above its noise, times the service's share of the top.
-        let strength = weight * top / (top + half);
+        let strength = of.weight * top / (top + of.half);
         for (service, score) in scores {
             *total.entry(service).or_default() += strength * score / top;
         }
@@ -243,7 +246,12 @@ fn add_up(said: &[(&'static str, BTreeMap<String, f64>)]) -> Vec<(String, f64)> 
 }
 
 /// Causes beyond the services: true where one of them outweighs all services.
-fn beyond(signals: &Signals, services: &[(String, f64)], suspects: &mut Vec<Suspect>) -> bool {
+fn beyond(
+    signals: &Signals,
+    services: &[(String, f64)],
+    weights: &CauseWeights,
+    suspects: &mut Vec<Suspect>,
+) -> bool {
     let top = services.first().map_or(1.0, |first| first.1);
     let score_of = |name: &str| {
         let of = services.iter().find(|service| service.0 == name);
@@ -261,11 +269,11 @@ fn beyond(signals: &Signals, services: &[(String, f64)], suspects: &mut Vec<Susp
             cause: Suspected::Outside {
                 dependency: outside.dependency.clone(),
             },
-            score: base * (1.0 + outside.strength - OUTSIDE),
+            score: base * (1.0 + outside.strength - weights.outside),
             confidence: 0.0,
             reasons: vec![Reason::Outside(outside.clone())],
         });
-        outweighs |= near && outside.strength > OUTSIDE;
+        outweighs |= near && outside.strength > weights.outside;
     }
     if let Some(surge) = &signals.surge {
         let over = (surge.after / surge.before - 1.0).min(2.0);
@@ -275,11 +283,11 @@ fn beyond(signals: &Signals, services: &[(String, f64)], suspects: &mut Vec<Susp
                     .first()
                     .map_or(surge.service.clone(), |first| first.0.clone()),
             },
-            score: top * (1.0 + over - SURGE),
+            score: top * (1.0 + over - weights.surge),
             confidence: 0.0,
             reasons: vec![Reason::Surge(surge.clone())],
         });
-        outweighs |= over > SURGE;
+        outweighs |= over > weights.surge;
     }
     outweighs
 }
@@ -321,7 +329,12 @@ fn instance(name: &str, deviations: &[Deviation]) -> Option<String> {
     }
 }
 
-fn reasons(name: &str, signals: &Signals, changes: &[Guilt]) -> Vec<Reason> {
+fn reasons(
+    name: &str,
+    signals: &Signals,
+    changes: &[Guilt],
+    weights: &CauseWeights,
+) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let guilty = changes
         .iter()
@@ -336,7 +349,7 @@ fn reasons(name: &str, signals: &Signals, changes: &[Guilt]) -> Vec<Reason> {
     let shifts = signals
         .shifts
         .iter()
-        .filter(|shift| shift.service == name && shift.weight > CHANCE_SHIFT);
+        .filter(|shift| shift.service == name && shift.weight > weights.chance_shift);
     reasons.extend(shifts.take(MAX_REASONS).cloned().map(Reason::Succession));
     if let Some(slow) = signals.slow.0.get(name)
         && slow.span.is_some()

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::tuning::CauseWeights;
+
 use super::statistics::{median, quantile, sorted, usual};
 use crate::observations::Observations;
 
@@ -12,8 +14,6 @@ const ERRORS: &str = "error_count";
 const LATENCY: &str = "latency";
 /// Steps before the onset that are looked at too: it is only estimated.
 const SLACK_STEPS: i64 = 1;
-/// What lies off the alarming service's call paths may still be its cause: graphs have gaps.
-const OFF_PATH: f64 = 0.3;
 /// Of sums before the onset: what a service reaches in its bad moments.
 const TAIL: f64 = 0.97;
 /// Failures, or seconds, that are nothing.
@@ -54,7 +54,12 @@ impl Graph {
 }
 
 /// By service: the share of the alarm that it accounts for and its callees don't, 0 to 1.
-pub fn impact<'a>(o: &'a Observations, graph: &Graph, onset_us: i64) -> BTreeMap<String, f64> {
+pub fn impact<'a>(
+    o: &'a Observations,
+    graph: &Graph,
+    onset_us: i64,
+    weights: &CauseWeights,
+) -> BTreeMap<String, f64> {
     let Some(alarming) = o.alarm.service.as_deref() else {
         return BTreeMap::new();
     };
@@ -96,7 +101,7 @@ pub fn impact<'a>(o: &'a Observations, graph: &Graph, onset_us: i64) -> BTreeMap
                 .filter_map(|callee| shares.get(callee.as_str()))
                 .fold(0.0, |most: f64, share| most.max(*share));
             let on_path = *service == alarming || below.contains(service) || below.is_empty();
-            let weight = if on_path { 1.0 } else { OFF_PATH };
+            let weight = if on_path { 1.0 } else { weights.off_path };
             ((*service).to_owned(), (share - explained).max(0.0) * weight)
         })
         .collect()
@@ -207,7 +212,7 @@ fn added(values: &Steps, from: i64, weight: impl Fn(i64) -> f64) -> Excess {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weigh::scene::{MINUTE_US, alarm, step};
+    use crate::weigh::scene::{MINUTE_US, alarm, step, tuning};
 
     fn graph() -> Graph {
         let calls = [("web", "cart"), ("cart", "db"), ("web", "pay")];
@@ -238,7 +243,7 @@ mod tests {
     #[test]
     fn a_slow_callee_accounts_for_its_loud_callers() {
         let o = slow(&["web", "cart", "db"]);
-        let found = impact(&o, &graph(), 20 * MINUTE_US);
+        let found = impact(&o, &graph(), 20 * MINUTE_US, &tuning().cause);
         // 100 requests times 100 ms in each of three minutes: 30 s, all of the alarm's, and 1 s
         // is nothing.
         assert!((found["db"] - 30.0 / 31.0).abs() < 1e-9, "{found:?}");
@@ -248,7 +253,7 @@ mod tests {
     #[test]
     fn what_no_callee_shows_is_the_alarming_service_s_own() {
         let o = slow(&["web"]);
-        let found = impact(&o, &graph(), 20 * MINUTE_US);
+        let found = impact(&o, &graph(), 20 * MINUTE_US, &tuning().cause);
         assert!((found["web"] - 30.0 / 31.0).abs() < 1e-9, "{found:?}");
     }
 
@@ -261,7 +266,7 @@ mod tests {
             .collect();
         o.series
             .push(crate::weigh::scene::series("web", "error_count", &values));
-        let found = impact(&o, &graph(), 20 * MINUTE_US);
+        let found = impact(&o, &graph(), 20 * MINUTE_US, &tuning().cause);
         assert!(found["db"] > 0.9, "{found:?}");
     }
 
@@ -269,7 +274,7 @@ mod tests {
     fn without_an_alarming_service_nothing_is_told() {
         let mut o = slow(&["web"]);
         o.alarm.service = None;
-        assert!(impact(&o, &graph(), 20 * MINUTE_US).is_empty());
+        assert!(impact(&o, &graph(), 20 * MINUTE_US, &tuning().cause).is_empty());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use model::tuning::CauseWeights;
+
 use super::statistics::{Usual, correlation, median, quantile, sorted, usual};
 use crate::observations::{Observations, Series};
 
@@ -11,16 +13,12 @@ const MIN_BEFORE: usize = 4;
 const FLOOR_OF_MEDIAN: f64 = 0.02;
 /// Share of the other services' spread that is noise.
 const FLOOR_OF_OTHERS: f64 = 0.5;
-/// ln(1 + z) of a series that never varied before: that it does now is news, how much can't be told.
-const NEWS: f64 = 3.0;
 /// Of distances before the onset: what a series reaches in its bad moments.
 const TAIL: f64 = 0.97;
 /// Of the bad moments of all services.
 const UNRULY: f64 = 0.9;
 /// Services that it takes to tell how unruly a metric is.
 const MIN_OTHERS: usize = 5;
-/// ln(1 + z) from which a series counts as one of many.
-const ONE_OF_MANY: f64 = 2.0;
 /// Share of the other services' level that is noise.
 const FLOOR_OF_LEVEL: f64 = 0.05;
 /// Points after the onset from which the farthest one alone isn't believed.
@@ -50,7 +48,7 @@ pub struct Deviation {
 }
 
 /// All series with enough points on both sides.
-pub fn deviations(o: &Observations, onset_us: i64) -> Vec<Deviation> {
+pub fn deviations(o: &Observations, onset_us: i64, weights: &CauseWeights) -> Vec<Deviation> {
     let mut ranges: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
     let mut usuals = Vec::with_capacity(o.series.len());
     for series in &o.series {
@@ -87,9 +85,9 @@ pub fn deviations(o: &Observations, onset_us: i64) -> Vec<Deviation> {
     for (index, (series, range)) in o.series.iter().zip(&usuals).enumerate() {
         let Some(range) = range else { continue };
         let unruly = unruly.get(series.metric.as_str()).copied().unwrap_or(0.0);
-        found.extend(deviation(series, index, range, unruly));
+        found.extend(deviation(series, index, range, unruly, weights.news));
     }
-    discount_common(&mut found);
+    discount_common(&mut found, weights.one_of_many);
     follow_alarm(o, onset_us, &mut found);
     found
 }
@@ -144,7 +142,13 @@ fn unruly<'a>(o: &'a Observations, ranges: &[Option<Range>]) -> BTreeMap<&'a str
         .collect()
 }
 
-fn deviation(series: &Series, index: usize, range: &Range, unruly: f64) -> Option<Deviation> {
+fn deviation(
+    series: &Series,
+    index: usize,
+    range: &Range,
+    unruly: f64,
+    news: f64,
+) -> Option<Deviation> {
     let Range {
         split,
         middle,
@@ -167,7 +171,7 @@ fn deviation(series: &Series, index: usize, range: &Range, unruly: f64) -> Optio
     let noise = tail.max(unruly);
     let strength = |distance: f64| match scale > 0.0 {
         true => ((distance.abs() / scale).ln_1p() - noise).max(0.0),
-        false if distance != 0.0 => NEWS,
+        false if distance != 0.0 => news,
         false => 0.0,
     };
     Some(Deviation {
@@ -187,7 +191,7 @@ fn deviation(series: &Series, index: usize, range: &Range, unruly: f64) -> Optio
 }
 
 /// What all services show for a metric says nothing of one: load, a seam in a recording.
-fn discount_common(found: &mut [Deviation]) {
+fn discount_common(found: &mut [Deviation], one_of_many: f64) {
     let mut by_metric: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
     for deviation in found.iter() {
         let list = by_metric.entry(deviation.metric.clone()).or_default();
@@ -200,7 +204,7 @@ fn discount_common(found: &mut [Deviation]) {
             continue;
         }
         // What many services show at once is rarely the cause of one.
-        let many = list.iter().filter(|pair| pair.0 > ONE_OF_MANY).count() as f64;
+        let many = list.iter().filter(|pair| pair.0 > one_of_many).count() as f64;
         let all = list.len() as f64;
         let rare = ((all + 1.0) / many.max(1.0)).ln() / (all + 1.0).ln();
         let common = median(list.iter().map(|pair| pair.0).collect());
@@ -256,7 +260,7 @@ fn near(series: &Series, onset_us: i64) -> BTreeMap<i64, f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weigh::scene::{MINUTE_US, alarm, series, step};
+    use crate::weigh::scene::{MINUTE_US, alarm, series, step, tuning};
 
     fn close(got: f64, wanted: f64) {
         assert!((got - wanted).abs() < 1e-9, "{got} {wanted}");
@@ -267,7 +271,7 @@ mod tests {
         let mut o = alarm(5, None);
         o.series
             .push(series("a", "cpu", &[8.0, 9.0, 10.0, 11.0, 12.0, 30.0]));
-        let found = deviations(&o, 5 * MINUTE_US);
+        let found = deviations(&o, 5 * MINUTE_US, &tuning().cause);
         let deviation = &found[0];
         // Median 10, quartiles 9 and 11: 30 lies ten spreads off. Its bad moments were one
         // spread off.
@@ -287,7 +291,7 @@ mod tests {
         let step = [&before[..], &[10.0, 900.0, 800.0, 11.0]].concat();
         o.series.push(series("a", "slip", &slip));
         o.series.push(series("a", "step", &step));
-        let found = deviations(&o, 5 * MINUTE_US);
+        let found = deviations(&o, 5 * MINUTE_US, &tuning().cause);
         let most = |metric: &str| {
             let found = found.iter().find(|found| found.metric == metric);
             found.map(|found| found.most)
@@ -302,12 +306,12 @@ mod tests {
             o.series.push(step(service, "cpu", (8, 10.0), (3, 50.0)));
         }
         assert!(
-            deviations(&o, 8 * MINUTE_US)
+            deviations(&o, 8 * MINUTE_US, &tuning().cause)
                 .iter()
                 .all(|found| found.strength == 0.0)
         );
         o.series[2] = step("c", "cpu", (8, 10.0), (3, 500.0));
-        let found = deviations(&o, 8 * MINUTE_US);
+        let found = deviations(&o, 8 * MINUTE_US, &tuning().cause);
         let loud: Vec<&str> = found
             .iter()
             .filter(|d| d.strength > 0.0)
@@ -331,7 +335,7 @@ mod tests {
                 values.push(if service == "a" { 100.0 } else { 11.0 });
                 o.series.push(series(service, "wait", &values));
             }
-            let found = deviations(&o, 11 * MINUTE_US);
+            let found = deviations(&o, 11 * MINUTE_US, &tuning().cause);
             found
                 .iter()
                 .find(|d| d.service == "a")
@@ -345,13 +349,16 @@ mod tests {
     fn a_flat_line_that_moves_is_news() {
         let mut o = alarm(6, None);
         o.series.push(step("a", "failures", (5, 0.0), (2, 1.0)));
-        close(deviations(&o, 5 * MINUTE_US)[0].strength, NEWS);
+        close(
+            deviations(&o, 5 * MINUTE_US, &tuning().cause)[0].strength,
+            3.0,
+        );
     }
 
     #[test]
     fn too_little_before_says_nothing() {
         let mut o = alarm(4, None);
         o.series.push(step("a", "cpu", (3, 10.0), (2, 99.0)));
-        assert!(deviations(&o, 3 * MINUTE_US).is_empty());
+        assert!(deviations(&o, 3 * MINUTE_US, &tuning().cause).is_empty());
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use model::tuning::CauseWeights;
+
 use super::requests::Requests;
 use super::slowness::slowness;
 use super::statistics::{mean, sorted, usual};
@@ -22,14 +24,14 @@ const MAX_POINT: f64 = 6.0;
 const CLEAR: f64 = 4.0;
 
 /// Microseconds since 1970.
-pub fn estimate(o: &Observations, requests: &Requests) -> i64 {
+pub fn estimate(o: &Observations, requests: &Requests, weights: &CauseWeights) -> i64 {
     let at = o.alarm.at_us;
     let alarming = o.alarm.service.as_deref();
     let clear =
         |found: Option<(i64, f64)>| found.filter(|found| found.1 >= CLEAR).map(|found| found.0);
     alarming
         .and_then(|service| clear(by_metrics(o, &|name| name == service)))
-        .or_else(|| by_requests(requests, at))
+        .or_else(|| by_requests(requests, at, weights))
         .or_else(|| clear(by_metrics(o, &|_| true)))
         .unwrap_or(at - USUAL_DELAY_US)
 }
@@ -100,15 +102,15 @@ fn step_us(o: &Observations) -> Option<i64> {
 }
 
 /// The try that parts requests best: by what follows what, and by the time that was added.
-fn by_requests(requests: &Requests, at: i64) -> Option<i64> {
+fn by_requests(requests: &Requests, at: i64, weights: &CauseWeights) -> Option<i64> {
     let mut best: Option<(i64, f64)> = None;
     for seconds in TRIES_S {
         let onset = at - seconds * 1_000_000;
         let late = requests.late(onset);
-        let shift = shifts(requests, &late)
+        let shift = shifts(requests, &late, weights)
             .first()
             .map_or(0.0, |shift| shift.weight);
-        let (slow, usual_s) = slowness(requests, &late);
+        let (slow, usual_s) = slowness(requests, &late, weights);
         let most = slow
             .values()
             .map(|slow| slow.edges_s.max(slow.own_s))
@@ -124,7 +126,7 @@ fn by_requests(requests: &Requests, at: i64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weigh::scene::{MINUTE_US, alarm, series};
+    use crate::weigh::scene::{MINUTE_US, alarm, series, tuning};
 
     #[test]
     fn the_moment_when_it_left_its_range() {
@@ -133,13 +135,13 @@ mod tests {
         values.extend([90.0; 5]);
         o.series.push(series("a", "latency", &values));
         let requests = Requests::index(&o);
-        assert_eq!(estimate(&o, &requests), 30 * MINUTE_US);
+        assert_eq!(estimate(&o, &requests, &tuning().cause), 30 * MINUTE_US);
     }
 
     #[test]
     fn where_nothing_speaks_it_is_the_usual_delay() {
         let o = alarm(33, None);
         let requests = Requests::index(&o);
-        assert_eq!(estimate(&o, &requests), 31 * MINUTE_US);
+        assert_eq!(estimate(&o, &requests, &tuning().cause), 31 * MINUTE_US);
     }
 }

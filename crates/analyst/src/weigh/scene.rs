@@ -1,8 +1,15 @@
 //! Small observations for tests, made by hand. Time begins at 0; a step is a minute.
 
+use model::tuning::Tuning;
+
 use crate::observations::{Alarm, Change, LogLine, Observations, Series, Span};
 
 pub const MINUTE_US: i64 = 60_000_000;
+
+/// The numbers that tests reckon with.
+pub fn tuning() -> Tuning {
+    Tuning::parse(include_str!("by_hand.toml")).expect("a tuning file")
+}
 
 pub fn series(service: &str, metric: &str, values: &[f64]) -> Series {
     let at = |minute: usize| minute as i64 * MINUTE_US;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use model::tuning::CauseWeights;
+
 use super::requests::{Requests, Spent};
 use super::statistics::{mean, quantile, sorted, usual};
 
@@ -9,9 +11,6 @@ use super::statistics::{mean, quantile, sorted, usual};
 const MIN_REQUESTS: usize = 3;
 /// Differences below this are noise of clocks and schedulers, in microseconds.
 const MIN_SCALE_US: f64 = 100.0;
-/// What a wait speaks against the one who calls, of what it speaks against the one who is called:
-/// where each has no other edge, the called one is the likelier.
-const CALLERS_SHARE: f64 = 0.4;
 /// The slowest share of requests that a mean leaves out.
 const TRIMMED: f64 = 0.05;
 
@@ -27,7 +26,11 @@ pub struct Slowness {
 }
 
 /// By service; and all seconds that requests took before, scaled to as many requests as after.
-pub fn slowness(requests: &Requests, late: &[bool]) -> (BTreeMap<String, Slowness>, f64) {
+pub fn slowness(
+    requests: &Requests,
+    late: &[bool],
+    weights: &CauseWeights,
+) -> (BTreeMap<String, Slowness>, f64) {
     let mut by_service: BTreeMap<String, Slowness> = BTreeMap::new();
     let mut usual_s = 0.0;
     let mut most: BTreeMap<&str, f64> = BTreeMap::new();
@@ -62,7 +65,7 @@ pub fn slowness(requests: &Requests, late: &[bool]) -> (BTreeMap<String, Slownes
     for (service, edges) in edges {
         let slowness = by_service.entry(service.to_owned()).or_default();
         let [to_it, by_it] = edges;
-        slowness.edges_s = added_between(&to_it) + CALLERS_SHARE * added_between(&by_it);
+        slowness.edges_s = added_between(&to_it) + weights.callers_share * added_between(&by_it);
     }
     (by_service, usual_s)
 }
@@ -130,6 +133,7 @@ mod tests {
     use super::*;
     use crate::observations::Observations;
     use crate::weigh::scene::span;
+    use crate::weigh::scene::tuning;
 
     fn close(got: f64, wanted: f64) {
         assert!((got - wanted).abs() < 1e-9, "{got} {wanted}");
@@ -155,7 +159,7 @@ mod tests {
     #[test]
     fn a_slow_callee_leaves_its_caller_s_own_time_alone() {
         let (requests, late) = requests([10, 110], [0, 0]);
-        let (slow, usual_s) = slowness(&requests, &late);
+        let (slow, usual_s) = slowness(&requests, &late, &tuning().cause);
         // Four requests, 100 ms more each.
         close(slow["store"].own_s, 0.4);
         close(slow["shop"].own_s, 0.0);
@@ -171,11 +175,11 @@ mod tests {
     #[test]
     fn time_between_two_is_neither_s_own() {
         let (requests, late) = requests([10, 10], [0, 95]);
-        let (slow, _) = slowness(&requests, &late);
+        let (slow, _) = slowness(&requests, &late, &tuning().cause);
         close(slow["store"].own_s, 0.0);
         // 95 ms in each of four calls, all of whose edges slowed.
         close(slow["store"].edges_s, 0.38);
-        close(slow["shop"].edges_s, 0.38 * CALLERS_SHARE);
+        close(slow["shop"].edges_s, 0.38 * 0.4);
     }
 
     #[test]
@@ -196,7 +200,7 @@ mod tests {
             }
         }
         let requests = Requests::index(&o);
-        let (slow, _) = slowness(&requests, &requests.late(100));
+        let (slow, _) = slowness(&requests, &requests.late(100), &tuning().cause);
         close(slow["store"].edges_s, 0.38);
         assert!(
             slow["shop"].edges_s < 0.3 * 0.38,
@@ -212,6 +216,6 @@ mod tests {
         o.spans.push(span(1, 100, "1", None, "shop", 5000));
         let requests = Requests::index(&o);
         let late = requests.late(100);
-        assert!(slowness(&requests, &late).0.is_empty());
+        assert!(slowness(&requests, &late, &tuning().cause).0.is_empty());
     }
 }

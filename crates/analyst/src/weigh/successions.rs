@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use model::tuning::CauseWeights;
+
 use super::requests::{Event, Requests};
 
 /// Shares of requests between which both alternatives are usual: a shift from one to the other is
 /// as likely what the callers ask for as a fault.
 const MIXED: std::ops::RangeInclusive<f64> = 0.05..=0.95;
-/// What such a shift counts of its statistic.
-const MIX: f64 = 0.5;
 
 /// A succession whose frequency changed.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +34,7 @@ pub struct Shift {
 }
 
 /// Successions whose frequency changed, for traces that began before and after the onset.
-pub fn shifts(requests: &Requests, late: &[bool]) -> Vec<Shift> {
+pub fn shifts(requests: &Requests, late: &[bool], weights: &CauseWeights) -> Vec<Shift> {
     let kinds = requests.kinds.list.len();
     let mut seen = vec![[0f64; 2]; kinds];
     let mut failed = vec![[0f64; 2]; kinds];
@@ -72,7 +72,7 @@ pub fn shifts(requests: &Requests, late: &[bool]) -> Vec<Shift> {
             continue;
         }
         let mix = if !fails && shares.iter().all(|share| MIXED.contains(share)) {
-            MIX
+            weights.mix
         } else {
             1.0
         };
@@ -130,7 +130,7 @@ fn g_test(k0: f64, n0: f64, k1: f64, n1: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::observations::Observations;
-    use crate::weigh::scene::{line, span};
+    use crate::weigh::scene::{line, span, tuning};
 
     fn close(got: f64, wanted: f64) {
         assert!((got - wanted).abs() < 1e-9, "{got} {wanted}");
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_call_that_is_no_longer_made_speaks_against_the_caller() {
         let (requests, late) = requests(|trace| trace < 10, |_| false);
-        let shifts = shifts(&requests, &late);
+        let shifts = shifts(&requests, &late, &tuning().cause);
         assert_eq!(shifts.len(), 1);
         let shift = &shifts[0];
         assert_eq!(
@@ -191,21 +191,21 @@ mod tests {
         // Asked for in two of ten requests before, in eight since.
         let asked = |trace: usize| if trace < 10 { trace < 2 } else { trace < 18 };
         let (requests, late) = requests(asked, |_| false);
-        let found = shifts(&requests, &late);
+        let found = shifts(&requests, &late, &tuning().cause);
         assert_eq!((found[0].before, found[0].after), (0.2, 0.8));
-        close(found[0].weight, MIX * g_test(2.0, 10.0, 8.0, 10.0));
+        close(found[0].weight, 0.5 * g_test(2.0, 10.0, 8.0, 10.0));
     }
 
     #[test]
     fn a_new_error_speaks_and_a_vanishing_one_does_not() {
         let (new, late) = requests(|_| true, |trace| trace >= 10);
-        let found = shifts(&new, &late);
+        let found = shifts(&new, &late, &tuning().cause);
         assert_eq!(found[0].service, "shop");
         assert!(found[0].fails);
         assert_eq!(found[0].start.as_deref(), Some("no answer"));
         let (healed, late) = requests(|_| true, |trace| trace < 10);
         assert!(
-            shifts(&healed, &late)
+            shifts(&healed, &late, &tuning().cause)
                 .iter()
                 .all(|shift| shift.weight < 1.0)
         );
@@ -215,7 +215,7 @@ mod tests {
     fn nothing_changed_says_nothing() {
         let (requests, late) = requests(|_| true, |_| false);
         assert!(
-            shifts(&requests, &late)
+            shifts(&requests, &late, &tuning().cause)
                 .iter()
                 .all(|shift| shift.weight < 1e-9)
         );

@@ -1,6 +1,6 @@
 //! Whole rankings over small worlds whose cause is known.
 
-use super::scene::{MINUTE_US, alarm, change, line, span, step};
+use super::scene::{MINUTE_US, alarm, change, line, span, step, tuning};
 use super::*;
 
 /// Twenty calm minutes, then five in which the store takes 100 ms more for each request, which
@@ -46,7 +46,7 @@ fn first(ranking: &Ranking) -> &Suspected {
 
 #[test]
 fn the_slow_callee_is_blamed_and_not_its_loud_callers() {
-    let ranking = weigh(&slow_store());
+    let ranking = weigh(&slow_store(), &tuning());
     assert_eq!(ranking.onset_us, 20 * MINUTE_US);
     assert_eq!(first(&ranking).place(), "store", "{:#?}", ranking.services);
     let store = &ranking.suspects[0];
@@ -68,7 +68,7 @@ fn any_one_kind_of_telemetry_may_be_missing() {
             "spans" => o.spans.clear(),
             _ => o.calls.clear(),
         }
-        let ranking = weigh(&o);
+        let ranking = weigh(&o, &tuning());
         assert_eq!(first(&ranking).place(), "store", "without {missing}");
     }
 }
@@ -87,9 +87,9 @@ fn the_same_data_gives_the_same_bytes() {
         o.logs.push(said);
     }
     o.changes.push(change(10, "d-1", "cart", "keep baskets"));
-    let once = format!("{:?}", weigh(&o));
+    let once = format!("{:?}", weigh(&o, &tuning()));
     for _ in 0..5 {
-        assert_eq!(format!("{:?}", weigh(&o)), once);
+        assert_eq!(format!("{:?}", weigh(&o, &tuning())), once);
     }
 }
 
@@ -109,7 +109,7 @@ fn the_change_that_differs_is_blamed_and_not_the_latest() {
         "WARN",
         "ledger scan took 104 ms",
     ));
-    let ranking = weigh(&o);
+    let ranking = weigh(&o, &tuning());
     assert_eq!(
         ranking.changes.first().map(|guilt| guilt.id.as_str()),
         Some("d-guilty")
@@ -136,7 +136,7 @@ fn an_outsider_that_fails_clears_every_change() {
         o.spans.push(call);
     }
     o.changes.push(change(19, "d-decoy", "pay", "new receipts"));
-    let ranking = weigh(&o);
+    let ranking = weigh(&o, &tuning());
     assert_eq!(
         first(&ranking),
         &Suspected::Outside {
@@ -158,7 +158,7 @@ fn more_load_than_ever_clears_every_change() {
             .push(step(service, "latency", (20, 10.0), (5, 80.0)));
     }
     o.changes.push(change(19, "d-decoy", "web", "new footer"));
-    let ranking = weigh(&o);
+    let ranking = weigh(&o, &tuning());
     assert!(
         matches!(first(&ranking), Suspected::Load { .. }),
         "{:?}",
@@ -169,12 +169,12 @@ fn more_load_than_ever_clears_every_change() {
 
 #[test]
 fn where_nothing_stands_out_nobody_is_blamed() {
-    let nothing = weigh(&alarm(23, None));
+    let nothing = weigh(&alarm(23, None), &tuning());
     assert!(nothing.suspects.is_empty() && nothing.changes.is_empty());
     let mut calm = alarm(23, None);
     for service in ["web", "cart", "store"] {
         calm.series
             .push(step(service, "latency", (20, 10.0), (5, 10.0)));
     }
-    assert!(weigh(&calm).suspects.is_empty());
+    assert!(weigh(&calm, &tuning()).suspects.is_empty());
 }

@@ -12,10 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use model::tuning::Tuning;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::arguments::{Eval, Mode, Output};
+use crate::arguments::{Eval, Evaluation, Mode, Output};
 use crate::context::Context as Here;
 use crate::print;
 use answer::Answer;
@@ -39,13 +40,20 @@ mod score;
 mod series;
 mod source;
 mod table;
+mod tune;
+mod tuning;
 mod variant;
 
 /// A case could not be answered.
 const FAILED: u8 = 1;
 
-pub async fn run(here: &Here, command: Eval) -> Result<u8> {
-    match command {
+pub async fn run(here: &Here, asked: Evaluation) -> Result<u8> {
+    let tuning = Arc::new(match &asked.tuning {
+        Some(file) => tuning::read(file)?,
+        None => model::tuning::embedded().clone(),
+    });
+    match asked.what {
+        Eval::Tune(asked) => tune::run(here, &tuning, &asked).await,
         Eval::Incidents {
             dir,
             suite,
@@ -53,11 +61,11 @@ pub async fn run(here: &Here, command: Eval) -> Result<u8> {
             answers,
         } => {
             let cases = cases::find(&dir, suite.as_deref())?;
-            incidents(here, &cases, mode, answers.as_deref()).await
+            incidents(here, tuning, &cases, mode, answers.as_deref()).await
         }
         Eval::Series { dir, answers } => {
             source::refuse_same(&dir, answers.as_deref())?;
-            series::run(here.output, &dir, answers.as_deref())
+            series::run(here.output, &tuning, &dir, answers.as_deref())
         }
         Eval::Logs { dir, answers } => {
             source::refuse_same(&dir, answers.as_deref())?;
@@ -75,9 +83,9 @@ pub async fn run(here: &Here, command: Eval) -> Result<u8> {
                 sample,
                 seed,
             };
-            robustness::run(here, &asked).await
+            robustness::run(here, tuning, &asked).await
         }
-        Eval::Demo { seeds, fault } => demo::run(here, &seeds, &fault).await,
+        Eval::Demo { seeds, fault } => demo::run(here, tuning, &seeds, &fault).await,
         Eval::Injection { plants, without } => {
             injection::run(here, plants.as_deref(), without).await
         }
@@ -87,6 +95,7 @@ pub async fn run(here: &Here, command: Eval) -> Result<u8> {
 
 async fn incidents(
     here: &Here,
+    tuning: Arc<Tuning>,
     cases: &[Case],
     mut modes: Vec<Mode>,
     answers: Option<&Path>,
@@ -94,7 +103,7 @@ async fn incidents(
     modes.sort();
     modes.dedup();
     let out = Out::new(answers, here.output)?;
-    let (played, failed) = answer_all(here, cases, &modes, out).await?;
+    let (played, failed) = answer_all(here, tuning, cases, &modes, out).await?;
     // From here on truth may be read: the last answer is written.
     let scored = score::scores(cases, &played)?;
     if here.output == Output::Json {
@@ -115,11 +124,12 @@ async fn incidents(
 /// the order of suite, case and mode, whichever is ready first.
 async fn answer_all(
     here: &Here,
+    tuning: Arc<Tuning>,
     cases: &[Case],
     modes: &[Mode],
     mut out: Out,
 ) -> Result<(Vec<Played>, usize)> {
-    let options = Arc::new(Options::new(&here.configuration));
+    let options = Arc::new(Options::new(&here.configuration, tuning));
     let mut waiting = (0..cases.len())
         .flat_map(|case| modes.iter().map(move |mode| (case, *mode)))
         .enumerate();

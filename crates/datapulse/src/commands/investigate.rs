@@ -63,9 +63,12 @@ pub async fn run(here: &Here, command: Investigate) -> Result<u8> {
         until,
         budget: analyst::stage::BUDGET,
     };
-    let report = during("investigating", analyst::investigate(&casework, &matter))
-        .await
-        .report;
+    let report = during(
+        "investigating",
+        analyst::investigate(&casework, &matter, model::tuning::embedded()),
+    )
+    .await
+    .report;
     if here.output == Output::Json {
         print::json(&serde_json::to_value(&report)?)?;
     } else {

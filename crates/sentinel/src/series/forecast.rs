@@ -1,21 +1,18 @@
 //! What the next value should be: from its level now, its level for long, and what it is at this
 //! time of day and of the week; each counts as far as it was right.
 
+use model::tuning::SeriesDetector;
+
 const DAY_S: i64 = 86_400;
 const WEEK_S: i64 = 7 * DAY_S;
 /// Slots of a day, of five minutes, and of a week, of an hour.
 const DAY_SLOTS: usize = 288;
 const WEEK_SLOTS: usize = 168;
 
-/// How fast each level and a slot follow, a value.
-const NOW_RATE: f64 = 0.5793;
-const LONG_RATE: f64 = 0.006;
-const SLOT_RATE: f64 = 0.0813;
 /// How fast a season's level follows.
 const OFFSET_RATE: f64 = 0.005;
-/// How fast a forecast's error is learned, and how much better forecasts count for more.
+/// How fast a forecast's error is learned.
 const ERROR_RATE: f64 = 0.02;
-const BETTER: f64 = 1.404;
 /// Values after which a season is believed.
 const MIN_SEEN: u32 = 20;
 /// Errors beyond so many times the usual one are learned as that.
@@ -50,13 +47,13 @@ impl Season {
         (self.seen[slot] > 0).then(|| self.means[slot] + self.offset)
     }
 
-    fn learn(&mut self, at_s: i64, value: f64, most: f64) {
+    fn learn(&mut self, at_s: i64, value: f64, most: f64, slot_rate: f64) {
         let slot = self.slot(at_s);
         if let Some(forecast) = self.forecast(at_s) {
             self.offset += OFFSET_RATE * (value - forecast).clamp(-most, most);
         }
         let seen = self.seen[slot];
-        let rate = SLOT_RATE.max(1.0 / (1.0 + f64::from(seen)));
+        let rate = slot_rate.max(1.0 / (1.0 + f64::from(seen)));
         self.means[slot] += rate * (value - self.means[slot]);
         self.seen[slot] = seen.saturating_add(1);
     }
@@ -105,8 +102,8 @@ impl Forecast {
         ]
     }
 
-    /// What is expected; none before the first value.
-    pub fn expected(&self, at_s: i64) -> Option<f64> {
+    /// What is expected, `better` forecasts counting for more; none before the first value.
+    pub fn expected(&self, at_s: i64, better: f64) -> Option<f64> {
         if self.seen == 0 {
             return None;
         }
@@ -121,7 +118,7 @@ impl Forecast {
             let Some(forecast) = forecast.filter(|_| believed(index)) else {
                 continue;
             };
-            let weight = (self.records[index].error.max(best) / best).powf(-BETTER);
+            let weight = (self.records[index].error.max(best) / best).powf(-better);
             sum += weight * forecast;
             weights += weight;
         }
@@ -129,7 +126,7 @@ impl Forecast {
     }
 
     /// A value; levels of seasons move by `most` of an error at most.
-    pub fn learn(&mut self, at_s: i64, value: f64, most: f64, warm: bool) {
+    pub fn learn(&mut self, at_s: i64, value: f64, most: f64, warm: bool, tuning: &SeriesDetector) {
         if self.seen == 0 {
             (self.now, self.long) = (value, value);
         }
@@ -145,10 +142,10 @@ impl Forecast {
             let rate = ERROR_RATE.max(1.0 / f64::from(record.seen));
             record.error += rate * (error.min(bound) - record.error);
         }
-        self.now += NOW_RATE * (value - self.now);
-        self.long += LONG_RATE.max(1.0 / f64::from(self.seen)) * (value - self.long);
+        self.now += tuning.now_rate * (value - self.now);
+        self.long += tuning.long_rate.max(1.0 / f64::from(self.seen)) * (value - self.long);
         for season in &mut self.seasons {
-            season.learn(at_s, value, most);
+            season.learn(at_s, value, most, tuning.slot_rate);
         }
     }
 }

@@ -1,19 +1,9 @@
 //! An alarm is told once: after it, the next one must be a greater surprise.
 
-/// Surprise that is an alarm.
-const ALARM: f64 = 1.548;
-/// What each alarm adds to what the next one needs,
-const MORE: f64 = 1.18;
-/// and the share of its surprise that the next one needs at least.
-const SHARE: f64 = 0.4978;
-/// Points and hours in which that goes down to a third (by e).
-const POINTS: f64 = 1614.0;
-const HOURS: f64 = 54.55;
-/// Points after an alarm in which only a surprise that is greater by [`RISE`] is one.
-const QUIET_POINTS: f64 = 4.395;
-const RISE: f64 = 2.517;
-/// Points count for more where they are rare: by this power of their distance to five minutes.
-const STRETCH: f64 = 1.365;
+use model::tuning::SeriesDetector;
+
+/// The distance of points at which each counts as one, in seconds, and what others count at least
+/// and at most.
 const STEP_S: f64 = 300.0;
 const MIN_STEP: f64 = 0.2;
 const MAX_STEP: f64 = 12.0;
@@ -50,7 +40,7 @@ impl Default for Silence {
 
 impl Silence {
     /// What is left of a surprise: 0 where there is nothing to tell.
-    pub fn pass(&mut self, at_s: i64, surprise: f64) -> f64 {
+    pub fn pass(&mut self, at_s: i64, surprise: f64, tuning: &SeriesDetector) -> f64 {
         let gap_s = self.last_s.map_or(0.0, |last_s| {
             (at_s.saturating_sub(last_s) as f64).clamp(0.0, MAX_GAP_HOURS * 3600.0)
         });
@@ -59,19 +49,19 @@ impl Silence {
         let stretch = match self.step_s > 0.0 {
             true => (self.step_s / STEP_S)
                 .clamp(MIN_STEP, MAX_STEP)
-                .powf(STRETCH),
+                .powf(tuning.stretch),
             false => 1.0,
         };
         self.points += 1.0;
-        self.needed *= (-stretch / POINTS - gap_s / 3600.0 / HOURS).exp();
-        if self.points * stretch < QUIET_POINTS && surprise < self.told + RISE {
+        self.needed *= (-stretch / tuning.points - gap_s / 3600.0 / tuning.hours).exp();
+        if self.points * stretch < tuning.quiet_points && surprise < self.told + tuning.rise {
             return 0.0;
         }
         let left = surprise - self.needed;
-        if left <= ALARM {
+        if left <= tuning.alarm {
             return 0.0;
         }
-        self.needed = self.needed.max(SHARE * surprise) + MORE;
+        self.needed = self.needed.max(tuning.share * surprise) + tuning.more;
         self.told = surprise;
         self.points = 0.0;
         left

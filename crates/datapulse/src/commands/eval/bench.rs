@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use casework::{Clock, Stage as _};
 use executor::Executor;
 use model::incident::ProposalStage;
+use model::tuning::Tuning;
 use model::{Incident, Recovery, Redactor, Timestamp};
 use resolver::Resolver;
 use sentinel::Sentinel;
@@ -110,6 +111,11 @@ impl Bench {
         });
         bench.ingest(rows.collect()).await?;
         Ok(bench)
+    }
+
+    /// With other numbers than those that are built in.
+    pub fn tune(&mut self, tuning: Arc<Tuning>) {
+        self.analyst = Analyst::new(self.parts.casework.clone()).tuned(tuning);
     }
 
     async fn ingest(&self, documents: Vec<Document>) -> Result<()> {

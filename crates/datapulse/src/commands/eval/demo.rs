@@ -5,8 +5,11 @@
 //! proposes, the first proposal is approved, the Executor carries it out over the shop's control API
 //! and checks whether it helped. What is true is asked for after the last of it.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
 use casework::Stage as _;
+use model::tuning::Tuning;
 use model::{Recovery, Report};
 use serde::Serialize;
 use serde_json::json;
@@ -42,7 +45,7 @@ struct Ran {
     recovered: Option<Recovery>,
 }
 
-pub async fn run(here: &Here, seeds: &str, faults: &[String]) -> Result<u8> {
+pub async fn run(here: &Here, tuning: Arc<Tuning>, seeds: &str, faults: &[String]) -> Result<u8> {
     let seeds = read_seeds(seeds)?;
     let faults = read_faults(faults)?;
     let runs = seeds
@@ -50,9 +53,9 @@ pub async fn run(here: &Here, seeds: &str, faults: &[String]) -> Result<u8> {
         .flat_map(|seed| faults.iter().map(move |fault| (*seed, *fault)))
         .collect();
     let ran = each(runs, |(seed, fault)| {
-        let configuration = here.configuration.clone();
+        let (configuration, tuning) = (here.configuration.clone(), tuning.clone());
         async move {
-            let ran = play(&configuration, seed, fault).await;
+            let ran = play(&configuration, tuning, seed, fault).await;
             ran.with_context(|| format!("fault {}, seed {seed}", fault.name()))
         }
     })
@@ -132,7 +135,7 @@ fn said(recovered: Option<Recovery>) -> &'static str {
 }
 
 /// `1..20` (both ends count), `7`, or several of these with commas.
-fn read_seeds(text: &str) -> Result<Vec<u64>> {
+pub fn read_seeds(text: &str) -> Result<Vec<u64>> {
     let wrong = |part: &str| {
         wrong_use(format!(
             "--seeds {part:?}: expected a number, or FROM..TO, or several with commas; {MAX_SEEDS} seeds at most"
@@ -173,10 +176,12 @@ fn read_faults(names: &[String]) -> Result<Vec<Fault>> {
 
 async fn play(
     configuration: &crate::configuration::Configuration,
+    tuning: Arc<Tuning>,
     seed: u64,
     fault: Fault,
 ) -> Result<Ran> {
     let mut bench = Bench::set(configuration, seed, fault).await?;
+    bench.tune(tuning);
     let fault_ms = bench.shop.world().fault_ms();
     let mut ran = Ran {
         seed,

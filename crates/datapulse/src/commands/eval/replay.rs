@@ -1,12 +1,14 @@
 //! One case, played: its documents into a fresh store, Sentinel and Analyst on its clock.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use analyst::observations::Alarm;
+use analyst::observations::{Alarm, Observations};
 use analyst::{Analyst, Matter};
 use anyhow::{Context, Result, bail};
 use casework::{Casework, Clock};
+use model::tuning::Tuning;
 use model::{IncidentId, Timestamp};
 use sentinel::Sentinel;
 use store::{Document, ItemResult, Telemetry};
@@ -22,7 +24,7 @@ use crate::import::{self, Imported};
 use crate::wire;
 
 /// An answer in given mode may use what came so long after the alert, in milliseconds.
-const AFTER_ALERT_MS: i64 = 5 * 60 * 1000;
+pub const AFTER_ALERT_MS: i64 = 5 * 60 * 1000;
 /// Documents that are stored at once.
 const BATCH: usize = 10_000;
 /// Time that one investigation may take here: a slow machine must not change an answer.
@@ -32,12 +34,14 @@ const BUDGET: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone)]
 pub struct Options {
     configuration: Configuration,
+    tuning: Arc<Tuning>,
 }
 
 impl Options {
-    pub fn new(configuration: &Configuration) -> Self {
+    pub fn new(configuration: &Configuration, tuning: Arc<Tuning>) -> Self {
         Self {
             configuration: configuration.clone(),
+            tuning,
         }
     }
 }
@@ -70,6 +74,33 @@ pub async fn play(case: &Case, index: usize, mode: Mode, options: &Options) -> R
         mode,
         answers,
         candidates: scene.candidates().await?,
+    })
+}
+
+/// What the Analyst sees at a case's alert, and what it would have seen had somebody asked at another
+/// moment.
+pub struct Seen {
+    pub alert: Observations,
+    pub calm: Option<Observations>,
+}
+
+/// What there is to weigh. `calm`: a moment before anything failed.
+pub async fn seen(case: &Case, calm: Option<Timestamp>, options: &Options) -> Result<Seen> {
+    let mut scene = Scene::new(case, options).await?;
+    scene.reach(case.alert.at.plus_ms(AFTER_ALERT_MS)).await?;
+    let alert = &case.alert;
+    let matter = scene.matter(alert.at, alert.service.clone(), alert.summary.clone());
+    let at_alert = analyst::observe(&scene.casework, &matter).await;
+    let calm = match calm {
+        Some(at) => {
+            let matter = scene.matter(at, alert.service.clone(), String::new());
+            Some(analyst::observe(&scene.casework, &matter).await)
+        }
+        None => None,
+    };
+    Ok(Seen {
+        alert: at_alert,
+        calm,
     })
 }
 
@@ -113,6 +144,7 @@ struct Scene<'a> {
     feed: Feed,
     imported: Imported,
     casework: Casework,
+    tuning: Arc<Tuning>,
 }
 
 impl<'a> Scene<'a> {
@@ -126,6 +158,7 @@ impl<'a> Scene<'a> {
             feed: Feed::open(&case.docs())?,
             imported,
             casework,
+            tuning: options.tuning.clone(),
         })
     }
 
@@ -162,18 +195,21 @@ impl<'a> Scene<'a> {
     /// Asks the Analyst about the alert, with what is loaded.
     async fn asked(&self) -> Result<Answer> {
         let alert = &self.case.alert;
-        let until = alert.at.plus_ms(AFTER_ALERT_MS);
-        let matter = Matter {
-            alarm: Alarm {
-                at_us: alert.at.ms() * 1000,
-                service: alert.service.clone(),
-                summary: alert.summary.clone(),
-            },
-            until,
-            budget: BUDGET,
-        };
-        let told = analyst::investigate(&self.casework, &matter).await;
+        let matter = self.matter(alert.at, alert.service.clone(), alert.summary.clone());
+        let told = analyst::investigate(&self.casework, &matter, &self.tuning).await;
         Ok(Answer::new(self.case, Mode::Given, alert.at, &told))
+    }
+
+    fn matter(&self, at: Timestamp, service: Option<String>, summary: String) -> Matter {
+        Matter {
+            alarm: Alarm {
+                at_us: at.ms() * 1000,
+                service,
+                summary,
+            },
+            until: at.plus_ms(AFTER_ALERT_MS),
+            budget: BUDGET,
+        }
     }
 
     /// The alert is not looked at: Sentinel ticks from the first document to the last, and the
@@ -182,7 +218,8 @@ impl<'a> Scene<'a> {
         let settings = options.configuration.sentinel.clone();
         let step = settings.interval_ms;
         let sentinel = Sentinel::new(self.casework.clone(), settings);
-        let analyst = Analyst::with_budget(self.casework.clone(), BUDGET);
+        let analyst =
+            Analyst::with_budget(self.casework.clone(), BUDGET).tuned(self.tuning.clone());
         let mut known: BTreeSet<IncidentId> = BTreeSet::new();
         let mut answers = Vec::new();
         let mut tick = sentinel::detect::scheduled(self.case.from, step);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use model::tuning::Tuning;
 use serde::Serialize;
 use serde_json::json;
 use simulator::random::Random;
@@ -41,9 +42,9 @@ pub struct Asked<'a> {
     pub seed: u64,
 }
 
-pub async fn run(here: &Here, asked: &Asked<'_>) -> Result<u8> {
+pub async fn run(here: &Here, tuning: Arc<Tuning>, asked: &Asked<'_>) -> Result<u8> {
     let cases = chosen(cases::find(asked.dir, asked.suite)?, asked);
-    let first = answers(here, &cases, asked.seed).await?;
+    let first = answers(here, tuning, &cases, asked.seed).await?;
     let mut suites: BTreeMap<(&str, Variant), Stayed> = BTreeMap::new();
     for (index, case) in cases.iter().enumerate() {
         let recorded = &first[&(index, Variant::AsRecorded)];
@@ -129,10 +130,11 @@ fn chosen(cases: Vec<Case>, asked: &Asked<'_>) -> Vec<Case> {
 /// The first answer of every case in every variant, by the names as recorded.
 async fn answers(
     here: &Here,
+    tuning: Arc<Tuning>,
     cases: &[Case],
     seed: u64,
 ) -> Result<BTreeMap<(usize, Variant), Option<String>>> {
-    let options = Arc::new(Options::new(&here.configuration));
+    let options = Arc::new(Options::new(&here.configuration, tuning));
     let all = std::iter::once(Variant::AsRecorded).chain(Variant::OTHERS);
     let runs = (0..cases.len())
         .flat_map(|case| all.clone().map(move |variant| (case, variant)))

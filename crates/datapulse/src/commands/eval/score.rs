@@ -104,7 +104,7 @@ pub fn scores(cases: &[Case], played: &[Played]) -> Result<Scored> {
     })
 }
 
-fn truth(case: &Case) -> Result<Option<Truth>> {
+pub fn truth(case: &Case) -> Result<Option<Truth>> {
     let path = case.folder.join("truth.json");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,

@@ -7,8 +7,10 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use model::tuning::{SeriesDetector, Tuning};
 use sentinel::series::Detector;
 use serde_json::json;
 
@@ -35,7 +37,8 @@ struct Answered {
     baseline: [Vec<f64>; SILENCES],
 }
 
-pub fn run(output: Output, dir: &Path, answers: Option<&Path>) -> Result<u8> {
+pub fn run(output: Output, tuning: &Tuning, dir: &Path, answers: Option<&Path>) -> Result<u8> {
+    let tuning = Arc::new(tuning.series.clone());
     let suites = suite::find(dir)?;
     let several = suites.len() > 1 || suites.iter().any(|suite| suite.folder != dir);
     let mut answered = Vec::new();
@@ -45,7 +48,7 @@ pub fn run(output: Output, dir: &Path, answers: Option<&Path>) -> Result<u8> {
             false => answers.to_owned(),
         });
         let each = suite.series.iter();
-        let each = each.map(|name| answer(suite, name, folder.as_deref()));
+        let each = each.map(|name| answer(suite, name, folder.as_deref(), &tuning));
         answered.push(each.collect::<Result<Vec<_>>>()?);
     }
     // From here on truth may be read: the last answer is written.
@@ -64,7 +67,12 @@ pub fn run(output: Output, dir: &Path, answers: Option<&Path>) -> Result<u8> {
 }
 
 /// Reads a point, scores it, writes the score, and only then reads the next.
-fn answer(suite: &Suite, name: &str, folder: Option<&Path>) -> Result<Answered> {
+fn answer(
+    suite: &Suite,
+    name: &str,
+    folder: Option<&Path>,
+    tuning: &Arc<SeriesDetector>,
+) -> Result<Answered> {
     let mut out = match folder {
         Some(folder) => Some(source::create(folder, name)?),
         None => None,
@@ -78,7 +86,7 @@ fn answer(suite: &Suite, name: &str, folder: Option<&Path>) -> Result<Answered> 
     let mut head: Option<Head> = None;
     source::each_line(&source::find(&suite.folder, name)?, |line| {
         let Some(head) = &mut head else {
-            let read = Head::read(line)?;
+            let read = Head::read(line, tuning)?;
             if let Some(out) = &mut out {
                 writeln!(out, "{}", read.written())?;
             }
@@ -119,7 +127,7 @@ struct Head {
 }
 
 impl Head {
-    fn read(line: &str) -> Result<Self> {
+    fn read(line: &str, tuning: &Arc<SeriesDetector>) -> Result<Self> {
         let mut names = line.split(',').map(str::to_owned);
         let metrics: Vec<String> = match names.next().as_deref() {
             Some("timestamp") => names.collect(),
@@ -130,7 +138,7 @@ impl Head {
             "expected a column of values beside timestamp"
         );
         Ok(Self {
-            detector: Detector::new(metrics.len()),
+            detector: Detector::tuned(metrics.len(), tuning.clone()),
             baseline: baseline::Detector::new(metrics.len()),
             metrics,
         })

@@ -1,0 +1,293 @@
+//! `datapulse eval tune`: the tuned numbers, found anew.
+//!
+//! Reads what the Analyst would see of each recorded failure once, and of runs of the simulator; then a
+//! fixed, seeded search, in which only the weighing is done again and again. It begins at round numbers
+//! ([`start`]), so that what is said of a suite that was left out owes nothing to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use model::Timestamp;
+use model::tuning::{Made, Tuning};
+use serde::Serialize;
+use serde_json::json;
+use simulator::{Fault, Truth as OfShop};
+
+use super::bench::Bench;
+use super::cases::{self, Ask, Case};
+use super::progress::{Progress, each};
+use super::replay::{self, AFTER_ALERT_MS, Options};
+use super::{demo, score};
+use crate::arguments::{Output, Tune, Tuned};
+use crate::context::Context as Here;
+use crate::print;
+use crate::refusal::wrong_use;
+use item::{Cause, Item, True};
+
+mod item;
+mod logistic;
+mod search;
+mod start;
+
+/// Name of the simulator's runs among the suites.
+const SIMULATOR: &str = "simulator";
+/// A moment counts as calm where so much lies before it, in milliseconds,
+const CALM_HISTORY_MS: i64 = 10 * 60_000;
+/// and where what would be seen after it ends before anything failed.
+const CALM_GAP_MS: i64 = 60_000;
+/// Seeds that the simulator must not be tuned with: those that answers are measured on.
+const MEASURED: [std::ops::RangeInclusive<u64>; 2] = [1..=20, 7000..=7999];
+
+pub async fn run(here: &Here, tuning: &Tuning, asked: &Tune) -> Result<u8> {
+    if asked.part.contains(&Tuned::Series) {
+        let text = "--part series: the numbers of series can't be searched for yet; leave it out";
+        return Err(wrong_use(text.to_owned()));
+    }
+    let items = items(here, asked).await?;
+    let suites: BTreeSet<&str> = items.iter().map(|item| item.suite.as_str()).collect();
+    let left_out = left_out(asked, &suites)?;
+    let rounds = asked.rounds.unwrap_or(search::ROUNDS);
+    let mut progress = Progress::new(rounds * left_out.len());
+    let mut found = Vec::new();
+    for without in left_out {
+        let seen: Vec<&Item> = items
+            .iter()
+            .filter(|item| Some(item.suite.as_str()) != without)
+            .collect();
+        let from = start::incidents(tuning);
+        let best = search::search(&seen, &from, rounds, asked.seed, |_| progress.step());
+        let mut best = search::calibrate(&seen, &best);
+        best.made = Made {
+            by: "cargo xtask tune".to_owned(),
+            seed: Some(asked.seed),
+            rounds: Some(rounds as u64),
+            suites: suites
+                .iter()
+                .filter(|suite| Some(**suite) != without)
+                .map(|suite| (*suite).to_owned())
+                .collect(),
+            left_out: without.map(str::to_owned),
+            simulator_seeds: demo::read_seeds(&asked.simulator_seeds)?,
+        };
+        found.push(Found {
+            left_out: without.map(str::to_owned),
+            suites: measured(&items, &best),
+            tuning: best,
+        });
+    }
+    progress.end();
+    if let (Some(file), [only]) = (&asked.write, found.as_slice()) {
+        write(file, &only.tuning)?;
+    }
+    tell(here.output, &measured(&items, tuning), &found)
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+struct Found {
+    left_out: Option<String>,
+    suites: Vec<Measured>,
+    tuning: Tuning,
+}
+
+/// A suite's failures with some numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Measured {
+    suite: String,
+    cases: usize,
+    right: usize,
+    brier: f64,
+}
+
+/// Which suites aren't looked at, one search after the other.
+fn left_out<'s>(asked: &Tune, suites: &BTreeSet<&'s str>) -> Result<Vec<Option<&'s str>>> {
+    if asked.each_left_out {
+        let each = suites.iter().map(|suite| Some(*suite));
+        return Ok(std::iter::once(None).chain(each).collect());
+    }
+    let Some(wanted) = &asked.leave_out else {
+        return Ok(vec![None]);
+    };
+    let known = suites.iter().find(|suite| *suite == wanted);
+    let Some(known) = known else {
+        let all: Vec<&str> = suites.iter().copied().collect();
+        let text = format!("--leave-out {wanted:?}: expected one of {}", all.join(", "));
+        return Err(wrong_use(text));
+    };
+    Ok(vec![Some(*known)])
+}
+
+async fn items(here: &Here, asked: &Tune) -> Result<Vec<Item>> {
+    let incidents = asked.dir.join("incidents");
+    let cases = cases::find(&incidents, None)?;
+    let tuning = Arc::new(model::tuning::embedded().clone());
+    let options = Arc::new(Options::new(&here.configuration, tuning));
+    let recorded = each(cases, |case| {
+        let options = options.clone();
+        async move {
+            let shown = case.folder.display().to_string();
+            recorded(&case, &options).await.context(shown)
+        }
+    })
+    .await?;
+    let seeds = demo::read_seeds(&asked.simulator_seeds)?;
+    if let Some(seed) = seeds.iter().find(|seed| is_measured(**seed)) {
+        let text = format!(
+            "--simulator-seeds: answers are measured on {seed}; take none of 1 to 20 and 7000 to 7999"
+        );
+        return Err(wrong_use(text));
+    }
+    let runs: Vec<(u64, Fault)> = seeds
+        .iter()
+        .flat_map(|seed| Fault::ALL.map(|fault| (*seed, fault)))
+        .collect();
+    let configuration = Arc::new(here.configuration.clone());
+    let simulated = each(runs, |(seed, fault)| {
+        let configuration = configuration.clone();
+        async move { simulated(&configuration, seed, fault).await }
+    })
+    .await?;
+    Ok(recorded.into_iter().chain(simulated).flatten().collect())
+}
+
+fn is_measured(seed: u64) -> bool {
+    MEASURED.iter().any(|range| range.contains(&seed))
+}
+
+/// None: nobody knows what was true.
+async fn recorded(case: &Case, options: &Options) -> Result<Option<Item>> {
+    let Some(truth) = score::truth(case)? else {
+        return Ok(None);
+    };
+    let seen = replay::seen(case, calm(case.from, truth.onset), options).await?;
+    Ok(Some(Item {
+        suite: case.suite.clone(),
+        truth: match case.ask {
+            Ask::Service => True::Services(truth.services),
+            Ask::Deployment => True::Change(truth.deployment),
+        },
+        seen: seen.alert,
+        calm: seen.calm,
+    }))
+}
+
+/// A moment at which somebody could have asked though nothing had failed.
+fn calm(from: Timestamp, onset: Timestamp) -> Option<Timestamp> {
+    let at = onset.plus_ms(-AFTER_ALERT_MS - CALM_GAP_MS);
+    (at.ms() - from.ms() >= CALM_HISTORY_MS).then_some(at)
+}
+
+/// None: it wasn't noticed.
+async fn simulated(
+    configuration: &crate::configuration::Configuration,
+    seed: u64,
+    fault: Fault,
+) -> Result<Option<Item>> {
+    let mut bench = Bench::set(configuration, seed, fault).await?;
+    let fault_ms = bench.shop.world().fault_ms();
+    let Some(incident) = bench.noticed(fault_ms).await? else {
+        return Ok(None);
+    };
+    let matter = bench.analyst.matter(&incident);
+    let seen = analyst::observe(&bench.parts.casework, &matter).await;
+    let cause = match bench.shop.world().truth() {
+        Some(OfShop::Change { deployment, .. }) => Cause::Change(deployment),
+        Some(OfShop::Outside { provider }) => Cause::Outside(provider),
+        Some(OfShop::Load { service }) => Cause::Load(service),
+        None => return Ok(None),
+    };
+    Ok(Some(Item {
+        suite: SIMULATOR.to_owned(),
+        truth: True::Cause(cause),
+        seen,
+        calm: None,
+    }))
+}
+
+fn measured(items: &[Item], tuning: &Tuning) -> Vec<Measured> {
+    let mut suites: BTreeMap<&str, Measured> = BTreeMap::new();
+    for item in items {
+        let ranking = search::rank(item, tuning);
+        let right = item.worth(&ranking).right;
+        let said = match &item.truth {
+            True::Change(_) => ranking.change_confidence,
+            True::Services(_) | True::Cause(_) => ranking
+                .suspects
+                .first()
+                .map_or(0.0, |first| first.confidence),
+        };
+        let of = suites.entry(&item.suite).or_insert_with(|| Measured {
+            suite: item.suite.clone(),
+            cases: 0,
+            right: 0,
+            brier: 0.0,
+        });
+        of.cases += 1;
+        of.right += usize::from(right);
+        of.brier += (said - f64::from(u8::from(right))).powi(2);
+    }
+    let mean = |mut one: Measured| {
+        one.brier /= one.cases as f64;
+        one
+    };
+    suites.into_values().map(mean).collect()
+}
+
+fn write(file: &Path, tuning: &Tuning) -> Result<()> {
+    let text = format!(
+        "# Made by `cargo xtask tune`; don't edit. What each number means stands beside its field in\n\
+         # crates/model/src/tuning.rs. Numbers that were set by hand are constants in the code.\n\n{}",
+        tuning.to_text()?
+    );
+    std::fs::write(file, text).with_context(|| {
+        format!(
+            "{} can't be written: expected a file in a folder that is there",
+            file.display()
+        )
+    })
+}
+
+fn tell(output: Output, before: &[Measured], found: &[Found]) -> Result<u8> {
+    if output == Output::Json {
+        print::json(&json!({ "before": before, "found": found }))?;
+        return Ok(0);
+    }
+    println!(
+        "{:<20} {:<20} {:>7} {:>7} {:>7}",
+        "left out", "suite", "right", "before", "Brier"
+    );
+    for one in found {
+        for (suite, before) in one.suites.iter().zip(before) {
+            println!(
+                "{:<20} {:<20} {:>7} {:>7} {:>7.3}",
+                one.left_out.as_deref().unwrap_or("none"),
+                suite.suite,
+                format!("{}/{}", suite.right, suite.cases),
+                before.right,
+                suite.brier,
+            );
+        }
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_measured_on_is_not_tuned_on() {
+        assert!([1, 20, 7000, 7999].into_iter().all(is_measured));
+        assert!(![0, 21, 101, 8000].into_iter().any(is_measured));
+    }
+
+    #[test]
+    fn calm_is_what_ends_before_the_onset_and_has_a_past() {
+        let minute = 60_000;
+        let at = |minutes: i64| Timestamp(minutes * minute);
+        assert_eq!(calm(at(0), at(30)), Some(at(24)));
+        assert_eq!(calm(at(0), at(10)), None);
+    }
+}
