@@ -18,6 +18,7 @@ mod soak;
 mod step;
 mod test;
 mod truth;
+mod tune;
 
 const USAGE: &str = "\
 cargo xtask <command>
@@ -32,8 +33,8 @@ cargo xtask <command>
                             made-up queries on a real Elasticsearch and on ours; --keep makes
                             tests of what differs
   soak [NAME…] [--minutes N] [--release]
-                            the long runs in full, resumable: demo, kills, ingest, flips,
-                            cases, conformance, differential, fuzz, all; results go to docs/benchmarks.md
+                            the long runs in full, resumable: demo, decisions, kills, ingest,
+                            flips, cases, truth, conformance, differential, fuzz, all; results go to docs/benchmarks.md
   bench [NAME…] [--json FILE] [--documents N] [--quick] [--reuse] [--binary FILE]
                             figures beside a peer measured in the same run: start, idle_memory,
                             log_ingest, tool, sentinel_tick, investigate; a day of telemetry beside
@@ -47,7 +48,12 @@ cargo xtask <command>
   clients                   Clients that others made, on the binary that is built
   schemathesis [--seed N] [--examples N]
                             the API asked by its own description, on the binary that is built
-  truth [--quick]           docs/truth.md's figures of incidents, from all recorded suites
+  truth [--quick | --by-hand]
+                            docs/truth.md's figures of incidents, from all recorded suites, and its
+                            list of numbers that were set by hand; --by-hand: the list alone
+  tune [--leave-out SUITE | --each-left-out] [--seed N] [--rounds N] [--out FILE] [--quick]
+                            crates/model/tuning.toml found anew on recorded cases and the simulator;
+                            with each suite left out once, the table of docs/truth.md
   readme                    README's commands, asked of the binary that is built
   four-eyes                 three people in Chromium, through a real identity provider, on the
                             binary that is built
@@ -70,6 +76,7 @@ fn main() -> ExitCode {
         "clients" => clients::only(),
         "schemathesis" => schemathesis::run(&rest),
         "truth" => truth::run(&rest),
+        "tune" => tune::run(&rest),
         "readme" => readme::run(),
         "four-eyes" => browser::four_eyes(),
         "pictures" => demo::build().and_then(|()| browser::run(browser::Pictures::OfReadme)),

@@ -11,6 +11,7 @@ use crate::step::{cargo, is_release, perform, use_release};
 
 pub mod cases;
 pub mod conformance;
+mod decisions;
 pub mod demos;
 pub mod flips;
 mod fuzz;
@@ -25,13 +26,15 @@ const SEED: u64 = 7;
 /// Kills of the full runs.
 const DEMO_KILLS: usize = 100;
 const INGEST_KILLS: usize = 1_000;
+const DECISION_KILLS: usize = 50;
 /// Folders in which a bit flips, of the full run.
 const FLIPPED_FOLDERS: usize = 10_000;
 /// Seeds of the full demo run, times all faults.
 const DEMO_SEEDS: u64 = 5;
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "demo",
+    "decisions",
     "kills",
     "ingest",
     "flips",
@@ -90,6 +93,7 @@ fn one(name: &str, until: Until) -> Result<Ended> {
     match name {
         "demo" => demos::run(&demos::Plan::full(DEMO_SEEDS)?, until),
         "kills" => kills::run(&kills::Plan::full(DEMO_KILLS, SEED), until),
+        "decisions" => decisions::run(DECISION_KILLS, SEED, until),
         "ingest" => ingest::run(INGEST_KILLS, SEED, until),
         "flips" => flips::run(FLIPPED_FOLDERS, SEED, until),
         "cases" => cases::full(until),

@@ -13,6 +13,8 @@ use serde_json::Value;
 use crate::page;
 use crate::step::{cargo, perform, root, target};
 
+mod by_hand;
+
 const PAGE: &str = "docs/truth.md";
 const SECTION: &str = "incidents";
 
@@ -58,9 +60,15 @@ const PUBLISHED: [Published; 4] = [
 
 pub fn run(arguments: &[String]) -> Result<bool> {
     let quick = match arguments {
+        [one] if one == "--by-hand" => {
+            write(by_hand::SECTION, &by_hand::section(&root())?)?;
+            return Ok(true);
+        }
         [] => false,
         [one] if one == "--quick" => true,
-        _ => bail!("expected nothing or --quick (the development build), got {arguments:?}"),
+        _ => bail!(
+            "expected nothing, --quick (the development build) or --by-hand (the list of constants alone), got {arguments:?}"
+        ),
     };
     let cases = root().join("../shared/cases/incidents");
     if !cases.is_dir() {
@@ -75,7 +83,8 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     }
     perform("build", &mut build)?;
     let told = evaluated(&target().join(profile).join("datapulse"), &cases)?;
-    write(&section(&told, &cases, profile)?)?;
+    write(SECTION, &section(&told, &cases, profile)?)?;
+    write(by_hand::SECTION, &by_hand::section(&root())?)?;
     Ok(true)
 }
 
@@ -280,13 +289,14 @@ fn folder(cases: &Path, id: &str) -> Result<Option<std::path::PathBuf>> {
     Ok(None)
 }
 
-fn write(text: &str) -> Result<()> {
+/// Into docs/truth.md, between the markers of `section`.
+pub fn write(section: &str, text: &str) -> Result<()> {
     let path = root().join(PAGE);
     let page = fs::read_to_string(&path).with_context(|| format!("{PAGE} can't be read"))?;
-    let page = page::replace(&page, SECTION, text)
-        .with_context(|| format!("{PAGE}: expected the markers of section {SECTION}"))?;
+    let page = page::replace(&page, section, text)
+        .with_context(|| format!("{PAGE}: expected the markers of section {section}"))?;
     fs::write(&path, page).with_context(|| format!("{PAGE} can't be written"))?;
-    eprintln!("── written to {PAGE}, section {SECTION}");
+    eprintln!("── written to {PAGE}, section {section}");
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod api;
 mod approvals;
 mod asked;
 mod bad_input;
+mod broken;
 mod changes;
 mod cli;
 mod command;

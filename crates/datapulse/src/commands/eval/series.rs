@@ -21,8 +21,11 @@ use baseline::SILENCES;
 use score::{Report, Scored};
 use suite::Suite;
 
+pub use labelled::{Labelled, Recorded, labelled};
+
 mod baseline;
 mod event;
+mod labelled;
 mod nab;
 mod score;
 mod suite;
@@ -128,15 +131,7 @@ struct Head {
 
 impl Head {
     fn read(line: &str, tuning: &Arc<SeriesDetector>) -> Result<Self> {
-        let mut names = line.split(',').map(str::to_owned);
-        let metrics: Vec<String> = match names.next().as_deref() {
-            Some("timestamp") => names.collect(),
-            _ => anyhow::bail!("expected timestamp,value or timestamp,<metric>,…, got {line:?}"),
-        };
-        anyhow::ensure!(
-            !metrics.is_empty(),
-            "expected a column of values beside timestamp"
-        );
+        let metrics = metrics(line)?;
         Ok(Self {
             detector: Detector::tuned(metrics.len(), tuning.clone()),
             baseline: baseline::Detector::new(metrics.len()),
@@ -155,6 +150,20 @@ impl Head {
         }
         head
     }
+}
+
+/// The columns beside the time, as the first line of a file names them.
+fn metrics(line: &str) -> Result<Vec<String>> {
+    let mut names = line.split(',').map(str::to_owned);
+    let metrics: Vec<String> = match names.next().as_deref() {
+        Some("timestamp") => names.collect(),
+        _ => anyhow::bail!("expected timestamp,value or timestamp,<metric>,…, got {line:?}"),
+    };
+    anyhow::ensure!(
+        !metrics.is_empty(),
+        "expected a column of values beside timestamp"
+    );
+    Ok(metrics)
 }
 
 struct Point<'a> {

@@ -19,6 +19,7 @@ use super::bench::Bench;
 use super::cases::{self, Ask, Case};
 use super::progress::{Progress, each};
 use super::replay::{self, AFTER_ALERT_MS, Options};
+use super::series::Labelled;
 use super::{demo, score};
 use crate::arguments::{Output, Tune, Tuned};
 use crate::context::Context as Here;
@@ -26,8 +27,10 @@ use crate::print;
 use crate::refusal::wrong_use;
 use item::{Cause, Item, True};
 
+mod climb;
 mod item;
 mod logistic;
+mod of_series;
 mod search;
 mod start;
 
@@ -41,39 +44,44 @@ const CALM_GAP_MS: i64 = 60_000;
 const MEASURED: [std::ops::RangeInclusive<u64>; 2] = [1..=20, 7000..=7999];
 
 pub async fn run(here: &Here, tuning: &Tuning, asked: &Tune) -> Result<u8> {
-    if asked.part.contains(&Tuned::Series) {
-        let text = "--part series: the numbers of series can't be searched for yet; leave it out";
-        return Err(wrong_use(text.to_owned()));
+    let seeds = demo::read_seeds(&asked.simulator_seeds)?;
+    let mut suites = Suites::default();
+    if asked.part.contains(&Tuned::Incidents) {
+        suites.items = items(here, asked, &seeds).await?;
     }
-    let items = items(here, asked).await?;
-    let suites: BTreeSet<&str> = items.iter().map(|item| item.suite.as_str()).collect();
-    let left_out = left_out(asked, &suites)?;
-    let rounds = asked.rounds.unwrap_or(search::ROUNDS);
+    if asked.part.contains(&Tuned::Series) {
+        suites.series = of_series::load(&asked.dir.join("series"))?;
+    }
+    let names = suites.names();
+    let left_out = left_out(asked, &names)?;
+    let (of_items, of_series) = (
+        asked.rounds.unwrap_or(search::ROUNDS),
+        asked.rounds.unwrap_or(of_series::ROUNDS),
+    );
+    let rounds = match (suites.items.is_empty(), suites.series.is_empty()) {
+        (false, false) => of_items + of_series,
+        (false, true) => of_items,
+        (true, _) => of_series,
+    };
     let mut progress = Progress::new(rounds * left_out.len());
     let mut found = Vec::new();
     for without in left_out {
-        let seen: Vec<&Item> = items
-            .iter()
-            .filter(|item| Some(item.suite.as_str()) != without)
-            .collect();
-        let from = start::incidents(tuning);
-        let best = search::search(&seen, &from, rounds, asked.seed, |_| progress.step());
-        let mut best = search::calibrate(&seen, &best);
+        let step = || progress.step();
+        let mut best = suites.search(tuning, without, asked, [of_items, of_series], step);
         best.made = Made {
             by: "cargo xtask tune".to_owned(),
             seed: Some(asked.seed),
             rounds: Some(rounds as u64),
-            suites: suites
-                .iter()
-                .filter(|suite| Some(**suite) != without)
-                .map(|suite| (*suite).to_owned())
-                .collect(),
+            suites: names.iter().cloned().collect(),
             left_out: without.map(str::to_owned),
-            simulator_seeds: demo::read_seeds(&asked.simulator_seeds)?,
+            simulator_seeds: seeds.clone(),
         };
+        best.made
+            .suites
+            .retain(|suite| Some(suite.as_str()) != without);
         found.push(Found {
             left_out: without.map(str::to_owned),
-            suites: measured(&items, &best),
+            suites: suites.measured(&best),
             tuning: best,
         });
     }
@@ -81,7 +89,61 @@ pub async fn run(here: &Here, tuning: &Tuning, asked: &Tune) -> Result<u8> {
     if let (Some(file), [only]) = (&asked.write, found.as_slice()) {
         write(file, &only.tuning)?;
     }
-    tell(here.output, &measured(&items, tuning), &found)
+    tell(here.output, &suites.measured(tuning), &found)
+}
+
+/// All that numbers are found on.
+#[derive(Default)]
+struct Suites {
+    items: Vec<Item>,
+    series: Vec<Labelled>,
+}
+
+impl Suites {
+    fn names(&self) -> BTreeSet<String> {
+        let of_items = self.items.iter().map(|item| item.suite.clone());
+        let of_series = self.series.iter().map(|suite| suite.suite.name.clone());
+        of_items.chain(of_series).collect()
+    }
+
+    fn search(
+        &self,
+        tuning: &Tuning,
+        without: Option<&str>,
+        asked: &Tune,
+        [of_items, of_series]: [usize; 2],
+        mut step: impl FnMut(),
+    ) -> Tuning {
+        let wanted = |suite: &str| Some(suite) != without;
+        let mut best = tuning.clone();
+        if !self.items.is_empty() {
+            let items = self.items.iter().filter(|item| wanted(&item.suite));
+            let items: Vec<&Item> = items.collect();
+            let from = start::round(&best, |path| !path.starts_with("series."));
+            best = search::search(&items, &from, of_items, asked.seed, |_| step());
+            best = search::calibrate(&items, &best);
+        }
+        if !self.series.is_empty() {
+            let series = self.series.iter().filter(|one| wanted(&one.suite.name));
+            let series: Vec<&Labelled> = series.collect();
+            let from = start::round(&best, |path| path.starts_with("series."));
+            best = of_series::search(&series, &from, of_series, asked.seed, |_| step());
+        }
+        best
+    }
+
+    fn measured(&self, tuning: &Tuning) -> Vec<Measured> {
+        let of_series = self.series.iter().map(|suite| Measured {
+            suite: suite.suite.name.clone(),
+            cases: suite.series.len(),
+            figure: of_series::figure(suite, tuning),
+            brier: None,
+        });
+        measured(&self.items, tuning)
+            .into_iter()
+            .chain(of_series)
+            .collect()
+    }
 }
 
 /// What was found.
@@ -92,19 +154,22 @@ struct Found {
     tuning: Tuning,
 }
 
-/// A suite's failures with some numbers.
+/// A suite with some numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Measured {
     suite: String,
+    /// Failures, or series.
     cases: usize,
-    right: usize,
-    brier: f64,
+    /// The share of right first answers, or the suite's measure of series, 0 to 1.
+    figure: f64,
+    /// Of the confidence.
+    brier: Option<f64>,
 }
 
 /// Which suites aren't looked at, one search after the other.
-fn left_out<'s>(asked: &Tune, suites: &BTreeSet<&'s str>) -> Result<Vec<Option<&'s str>>> {
+fn left_out<'s>(asked: &Tune, suites: &'s BTreeSet<String>) -> Result<Vec<Option<&'s str>>> {
     if asked.each_left_out {
-        let each = suites.iter().map(|suite| Some(*suite));
+        let each = suites.iter().map(|suite| Some(suite.as_str()));
         return Ok(std::iter::once(None).chain(each).collect());
     }
     let Some(wanted) = &asked.leave_out else {
@@ -112,14 +177,20 @@ fn left_out<'s>(asked: &Tune, suites: &BTreeSet<&'s str>) -> Result<Vec<Option<&
     };
     let known = suites.iter().find(|suite| *suite == wanted);
     let Some(known) = known else {
-        let all: Vec<&str> = suites.iter().copied().collect();
+        let all: Vec<&str> = suites.iter().map(String::as_str).collect();
         let text = format!("--leave-out {wanted:?}: expected one of {}", all.join(", "));
         return Err(wrong_use(text));
     };
-    Ok(vec![Some(*known)])
+    Ok(vec![Some(known)])
 }
 
-async fn items(here: &Here, asked: &Tune) -> Result<Vec<Item>> {
+async fn items(here: &Here, asked: &Tune, seeds: &[u64]) -> Result<Vec<Item>> {
+    if let Some(seed) = seeds.iter().find(|seed| is_measured(**seed)) {
+        let text = format!(
+            "--simulator-seeds: answers are measured on {seed}; take none of 1 to 20 and 7000 to 7999"
+        );
+        return Err(wrong_use(text));
+    }
     let incidents = asked.dir.join("incidents");
     let cases = cases::find(&incidents, None)?;
     let tuning = Arc::new(model::tuning::embedded().clone());
@@ -132,13 +203,6 @@ async fn items(here: &Here, asked: &Tune) -> Result<Vec<Item>> {
         }
     })
     .await?;
-    let seeds = demo::read_seeds(&asked.simulator_seeds)?;
-    if let Some(seed) = seeds.iter().find(|seed| is_measured(**seed)) {
-        let text = format!(
-            "--simulator-seeds: answers are measured on {seed}; take none of 1 to 20 and 7000 to 7999"
-        );
-        return Err(wrong_use(text));
-    }
     let runs: Vec<(u64, Fault)> = seeds
         .iter()
         .flat_map(|seed| Fault::ALL.map(|fault| (*seed, fault)))
@@ -207,7 +271,7 @@ async fn simulated(
 }
 
 fn measured(items: &[Item], tuning: &Tuning) -> Vec<Measured> {
-    let mut suites: BTreeMap<&str, Measured> = BTreeMap::new();
+    let mut suites: BTreeMap<&str, (usize, usize, f64)> = BTreeMap::new();
     for item in items {
         let ranking = search::rank(item, tuning);
         let right = item.worth(&ranking).right;
@@ -218,21 +282,18 @@ fn measured(items: &[Item], tuning: &Tuning) -> Vec<Measured> {
                 .first()
                 .map_or(0.0, |first| first.confidence),
         };
-        let of = suites.entry(&item.suite).or_insert_with(|| Measured {
-            suite: item.suite.clone(),
-            cases: 0,
-            right: 0,
-            brier: 0.0,
-        });
-        of.cases += 1;
-        of.right += usize::from(right);
-        of.brier += (said - f64::from(u8::from(right))).powi(2);
+        let of = suites.entry(&item.suite).or_default();
+        of.0 += 1;
+        of.1 += usize::from(right);
+        of.2 += (said - f64::from(u8::from(right))).powi(2);
     }
-    let mean = |mut one: Measured| {
-        one.brier /= one.cases as f64;
-        one
+    let mean = |(suite, (cases, right, squares)): (&str, (usize, usize, f64))| Measured {
+        suite: suite.to_owned(),
+        cases,
+        figure: right as f64 / cases as f64,
+        brier: Some(squares / cases as f64),
     };
-    suites.into_values().map(mean).collect()
+    suites.into_iter().map(mean).collect()
 }
 
 fn write(file: &Path, tuning: &Tuning) -> Result<()> {
@@ -256,17 +317,19 @@ fn tell(output: Output, before: &[Measured], found: &[Found]) -> Result<u8> {
     }
     println!(
         "{:<20} {:<20} {:>7} {:>7} {:>7}",
-        "left out", "suite", "right", "before", "Brier"
+        "left out", "suite", "figure", "before", "Brier"
     );
     for one in found {
         for (suite, before) in one.suites.iter().zip(before) {
             println!(
-                "{:<20} {:<20} {:>7} {:>7} {:>7.3}",
+                "{:<20} {:<20} {:>7.3} {:>7.3} {:>7}",
                 one.left_out.as_deref().unwrap_or("none"),
                 suite.suite,
-                format!("{}/{}", suite.right, suite.cases),
-                before.right,
-                suite.brier,
+                suite.figure,
+                before.figure,
+                suite
+                    .brier
+                    .map_or_else(|| "–".to_owned(), |brier| format!("{brier:.3}")),
             );
         }
     }

@@ -125,6 +125,16 @@ impl Report {
     }
 }
 
+/// What a suite is scored by first, 0 to 1: NAB's standard profile, or the F1 of events.
+pub fn main_figure(suite: &Suite, series: &[Scored]) -> f64 {
+    let first = figures(suite, series).into_iter().next();
+    let best = first.map_or(0.0, |first| first.1.best);
+    match suite.measure {
+        Measure::Nab => best / 100.0,
+        Measure::Event => best,
+    }
+}
+
 fn figures(suite: &Suite, series: &[Scored]) -> Vec<(String, Figure)> {
     let thresholds = thresholds(series);
     match suite.measure {

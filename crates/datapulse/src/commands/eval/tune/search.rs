@@ -1,23 +1,17 @@
-//! A fixed, seeded search: a few numbers at a time are multiplied by something near 1, and what is
-//! better stays.
+//! The numbers of causes and changes, and the curves of confidence.
 
 use analyst::weigh::fuse::{Signals, fuse};
 use analyst::weigh::{Ranking, confidence, signals};
 use model::tuning::Tuning;
-use simulator::random::Random;
 
+use super::climb::{Climb, mean_of_suites};
 use super::item::{ChangeSigns, Item, change_signs, signs};
 use super::logistic::{Point, fit};
 
 /// Candidates that are tried where nothing else is said.
 pub const ROUNDS: usize = 600;
-/// Standard deviations of a number's logarithm at the first candidate and at the last.
-const WIDE: f64 = 0.7;
-const NARROW: f64 = 0.15;
 /// One candidate in so many changes what the signals themselves say, which takes long to weigh.
 const DEEP_EACH: u64 = 12;
-/// What the mean squared logarithm of all changes costs: a number goes nowhere without a reason.
-const DISTANCE: f64 = 0.004;
 /// Numbers that the signals are made with, before they are added up.
 const DEEP: [&str; 5] = [
     "cause.news",
@@ -36,37 +30,20 @@ pub fn search(
     mut told: impl FnMut(f64),
 ) -> Tuning {
     let searched = |path: &str| path.starts_with("cause.") || path.starts_with("change.");
-    let begun: Vec<(String, f64)> = start.numbers();
-    let begun: Vec<(String, f64)> = begun.into_iter().filter(|one| searched(&one.0)).collect();
-    let (deep, flat): (Vec<usize>, Vec<usize>) =
-        (0..begun.len()).partition(|index| DEEP.contains(&begun[*index].0.as_str()));
-    let mut random = Random::of(seed, &[]);
-    let mut factors = vec![0.0f64; begun.len()];
-    let with = |factors: &[f64]| {
-        let numbers = begun.iter().zip(factors);
-        let numbers: Vec<(String, f64)> = numbers
-            .map(|((path, number), factor)| (path.clone(), number * factor.exp()))
-            .collect();
-        start.with(&numbers)
-    };
+    let mut climb = Climb::new(start, searched, rounds, seed);
     let mut best = start.clone();
     let mut weighed = weigh_all(items, &best);
-    let mut best_value = value(items, &weighed, &best, &factors);
-    for round in 0..rounds {
-        let is_deep = random.below(DEEP_EACH) == 0;
-        let among = if is_deep { &deep } else { &flat };
-        let wide = WIDE + (NARROW - WIDE) * round as f64 / rounds.max(1) as f64;
-        let mut tried = factors.clone();
-        for _ in 0..=random.below(3) {
-            let index = among[random.below(among.len() as u64) as usize];
-            tried[index] += wide * random.normal();
-        }
-        let candidate = with(&tried);
+    let mut best_value = value(items, &weighed, &best);
+    for _ in 0..rounds {
+        let is_deep = climb.once_in(DEEP_EACH);
+        let candidate = climb.propose(|path| DEEP.contains(&path) == is_deep);
         let anew = is_deep.then(|| weigh_all(items, &candidate));
-        let tried_value = value(items, anew.as_ref().unwrap_or(&weighed), &candidate, &tried);
-        if tried_value > best_value {
-            (best, best_value, factors) = (candidate, tried_value, tried);
+        let of = anew.as_ref().unwrap_or(&weighed);
+        let tried = value(items, of, &candidate) - climb.cost();
+        if tried > best_value {
+            (best, best_value) = (candidate, tried);
             weighed = anew.unwrap_or(weighed);
+            climb.keep();
         }
         told(best_value);
     }
@@ -83,8 +60,8 @@ fn weigh_all(items: &[&Item], tuning: &Tuning) -> Weighed {
         .collect()
 }
 
-/// The mean over suites, each counting the same, less what the distance from the start costs.
-fn value(items: &[&Item], weighed: &Weighed, tuning: &Tuning, factors: &[f64]) -> f64 {
+/// The mean over suites.
+fn value(items: &[&Item], weighed: &Weighed, tuning: &Tuning) -> f64 {
     let worths = items
         .iter()
         .zip(weighed)
@@ -92,19 +69,7 @@ fn value(items: &[&Item], weighed: &Weighed, tuning: &Tuning, factors: &[f64]) -
             let ranking = fuse(&item.seen, *onset_us, signals, tuning);
             (item.suite.as_str(), item.worth(&ranking).value)
         });
-    let distance: f64 = factors.iter().map(|factor| factor * factor).sum();
-    mean_of_suites(worths) - DISTANCE * distance / factors.len().max(1) as f64
-}
-
-fn mean_of_suites<'a>(values: impl Iterator<Item = (&'a str, f64)>) -> f64 {
-    let mut suites: std::collections::BTreeMap<&str, (f64, f64)> = Default::default();
-    for (suite, value) in values {
-        let of = suites.entry(suite).or_default();
-        of.0 += value;
-        of.1 += 1.0;
-    }
-    let means: f64 = suites.values().map(|(sum, count)| sum / count).sum();
-    means / suites.len().max(1) as f64
+    mean_of_suites(worths)
 }
 
 /// The curves of confidence that fit these items best, each suite counting the same. At moments when
@@ -187,7 +152,6 @@ mod tests {
     #[test]
     fn each_suite_counts_the_same() {
         let values = [("a", 1.0), ("a", 1.0), ("a", 1.0), ("b", 0.0)];
-        assert_eq!(mean_of_suites(values.into_iter()), 0.5);
         let seen: Vec<(&str, Vec<f64>, bool)> = values
             .iter()
             .map(|one| (one.0, vec![1.0], one.1 > 0.5))

@@ -4,7 +4,7 @@
 use model::tuning::Tuning;
 
 /// By path.
-const ROUND: [(&str, f64); 46] = [
+const ROUND: [(&str, f64); 77] = [
     ("cause.most.weight", 1.0),
     ("cause.most.half", 3.0),
     ("cause.lasting.weight", 1.0),
@@ -51,12 +51,44 @@ const ROUND: [(&str, f64); 46] = [
     ("confidence.first_base", -1.0),
     ("confidence.first_score", 2.0),
     ("confidence.first_lead", 2.0),
+    ("series.min_values", 200.0),
+    ("series.scale_rate", 0.003),
+    ("series.max_learned", 5.0),
+    ("series.min_scale", 0.002),
+    ("series.fall", 0.8),
+    ("series.few", 5.0),
+    ("series.many", 100.0),
+    ("series.less_few", 1.0),
+    ("series.less_many", 1.0),
+    ("series.less_noise", 1.0),
+    ("series.together", 0.5),
+    ("series.half", 1.5),
+    ("series.now_rate", 0.5),
+    ("series.long_rate", 0.005),
+    ("series.slot_rate", 0.1),
+    ("series.better", 1.0),
+    ("series.border_rate", 0.05),
+    ("series.first_border", 4.0),
+    ("series.excess_rate", 0.03),
+    ("series.first_excess", 0.2),
+    ("series.min_excess", 0.15),
+    ("series.max_excess", 1.0),
+    ("series.rare", 0.8),
+    ("series.alarm", 1.5),
+    ("series.more", 1.0),
+    ("series.share", 0.5),
+    ("series.points", 1500.0),
+    ("series.hours", 50.0),
+    ("series.quiet_points", 5.0),
+    ("series.rise", 2.0),
+    ("series.stretch", 1.0),
 ];
 
-/// The start of the numbers for incidents; those for series stay.
-pub fn incidents(tuning: &Tuning) -> Tuning {
+/// Round numbers where the path is `wanted`; the others stay.
+pub fn round(tuning: &Tuning, wanted: impl Fn(&str) -> bool) -> Tuning {
     let numbers: Vec<(String, f64)> = ROUND
         .iter()
+        .filter(|(path, _)| wanted(path))
         .map(|(path, number)| ((*path).to_owned(), *number))
         .collect();
     tuning.with(&numbers)
@@ -68,15 +100,15 @@ mod tests {
     use model::tuning::embedded;
 
     #[test]
-    fn every_number_for_incidents_has_a_start() {
+    fn every_number_has_a_start() {
         let known: Vec<&str> = ROUND.iter().map(|one| one.0).collect();
-        for (path, _) in embedded().numbers() {
-            assert!(
-                path.starts_with("series.") || known.contains(&path.as_str()),
-                "{path} has no round number to begin at"
-            );
+        let all: Vec<String> = embedded().numbers().into_iter().map(|one| one.0).collect();
+        assert_eq!(all.len(), known.len());
+        for path in &all {
+            assert!(known.contains(&path.as_str()), "{path} has no round number");
         }
-        assert_eq!(incidents(embedded()).series, embedded().series);
-        assert_eq!(incidents(embedded()).cause.edges.weight, 1.0);
+        let some = round(embedded(), |path| path.starts_with("cause."));
+        assert_eq!(some.cause.edges.weight, 1.0);
+        assert_eq!(some.series, embedded().series);
     }
 }

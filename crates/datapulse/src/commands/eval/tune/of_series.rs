@@ -1,0 +1,80 @@
+//! The numbers of the detector of anomalies in series.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use model::tuning::{SeriesDetector, Tuning};
+use sentinel::series::Detector;
+
+use super::climb::{Climb, mean_of_suites};
+use crate::commands::eval::series::{Labelled, Recorded, labelled};
+
+/// Candidates that are tried where nothing else is said.
+pub const ROUNDS: usize = 300;
+
+/// All suites of a folder, whole in memory.
+pub fn load(dir: &Path) -> Result<Vec<Labelled>> {
+    labelled(dir)
+}
+
+/// The best numbers for these suites, from a start.
+pub fn search(
+    suites: &[&Labelled],
+    start: &Tuning,
+    rounds: usize,
+    seed: u64,
+    mut told: impl FnMut(f64),
+) -> Tuning {
+    let searched = |path: &str| path.starts_with("series.");
+    let mut climb = Climb::new(start, searched, rounds, seed);
+    let mut best = start.clone();
+    let mut best_value = value(suites, &best);
+    for _ in 0..rounds {
+        let candidate = climb.propose(searched);
+        let tried = value(suites, &candidate) - climb.cost();
+        if tried > best_value {
+            (best, best_value) = (candidate, tried);
+            climb.keep();
+        }
+        told(best_value);
+    }
+    best
+}
+
+fn value(suites: &[&Labelled], tuning: &Tuning) -> f64 {
+    let of = |suite: &&Labelled| (suite.suite.name.clone(), figure(suite, tuning));
+    let figures: Vec<(String, f64)> = suites.iter().map(of).collect();
+    mean_of_suites(figures.iter().map(|one| (one.0.as_str(), one.1)))
+}
+
+/// A suite's first measure, 0 to 1, at the threshold that is best for it.
+pub fn figure(suite: &Labelled, tuning: &Tuning) -> f64 {
+    let tuning = Arc::new(tuning.series.clone());
+    suite.figure(&scores(&suite.series, &tuning))
+}
+
+/// Of each series, as many at once as there are cores.
+fn scores(series: &[Recorded], tuning: &Arc<SeriesDetector>) -> Vec<Vec<f64>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let each = series.len().div_ceil(cores).max(1);
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = series
+            .chunks(each)
+            .map(|part| scope.spawn(|| part.iter().map(|one| scored(one, tuning)).collect()))
+            .collect();
+        let joined = parts.into_iter().map(|part| -> Vec<Vec<f64>> {
+            part.join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        joined.flatten().collect()
+    })
+}
+
+fn scored(series: &Recorded, tuning: &Arc<SeriesDetector>) -> Vec<f64> {
+    let mut detector = Detector::tuned(series.metrics, tuning.clone());
+    let points = series.at_s.iter().zip(&series.values);
+    points
+        .map(|(at_s, values)| detector.observe(*at_s, values).score)
+        .collect()
+}
