@@ -161,7 +161,7 @@ fn build(tiers: &mut Tiers) -> Result<()> {
 /// Cargo with clippy in the compiler's place for our own crates, and warnings as errors. `cargo
 /// clippy` does the same over `cargo check`, whose dependencies the tests can't use: they would be
 /// compiled twice, which takes minutes.
-fn clippy() -> Result<Command> {
+pub fn clippy() -> Result<Command> {
     let output = Command::new("rustc")
         .args(["--print", "sysroot"])
         .current_dir(root())

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use super::{Ended, Until};
-use crate::step::cargo;
+use crate::test::clippy;
 
 /// The test that does one round; it kills the server five times.
 const TEST: &str = "parallel::a_hundred_decisions_at_once_while_the_server_is_killed";
@@ -21,7 +21,7 @@ pub fn run(kills: usize, seed: u64, until: Until) -> Result<Ended> {
             break;
         }
         let seed = seed + round as u64;
-        let mut test = cargo();
+        let mut test = clippy()?;
         test.args([
             "test",
             "--workspace",

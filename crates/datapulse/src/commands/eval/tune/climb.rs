@@ -89,6 +89,24 @@ pub fn mean_of_suites<'a>(values: impl Iterator<Item = (&'a str, f64)>) -> f64 {
     means / suites.len().max(1) as f64
 }
 
+/// What comes of each, in their order; each core takes a part.
+pub fn on_all_cores<T: Sync, O: Send>(items: &[T], work: impl Fn(&T) -> O + Sync) -> Vec<O> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let each = items.len().div_ceil(cores).max(1);
+    std::thread::scope(|scope| {
+        let work = &work;
+        let parts: Vec<_> = items
+            .chunks(each)
+            .map(|part| scope.spawn(move || part.iter().map(work).collect::<Vec<O>>()))
+            .collect();
+        let joined = parts.into_iter().map(|part| {
+            part.join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        joined.flatten().collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

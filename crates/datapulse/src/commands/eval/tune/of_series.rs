@@ -7,7 +7,7 @@ use anyhow::Result;
 use model::tuning::{SeriesDetector, Tuning};
 use sentinel::series::Detector;
 
-use super::climb::{Climb, mean_of_suites};
+use super::climb::{Climb, mean_of_suites, on_all_cores};
 use crate::commands::eval::series::{Labelled, Recorded, labelled};
 
 /// Candidates that are tried where nothing else is said.
@@ -56,19 +56,7 @@ pub fn figure(suite: &Labelled, tuning: &Tuning) -> f64 {
 
 /// Of each series, as many at once as there are cores.
 fn scores(series: &[Recorded], tuning: &Arc<SeriesDetector>) -> Vec<Vec<f64>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let each = series.len().div_ceil(cores).max(1);
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = series
-            .chunks(each)
-            .map(|part| scope.spawn(|| part.iter().map(|one| scored(one, tuning)).collect()))
-            .collect();
-        let joined = parts.into_iter().map(|part| -> Vec<Vec<f64>> {
-            part.join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        joined.flatten().collect()
-    })
+    on_all_cores(series, |one| scored(one, tuning))
 }
 
 fn scored(series: &Recorded, tuning: &Arc<SeriesDetector>) -> Vec<f64> {

@@ -4,14 +4,14 @@ use analyst::weigh::fuse::{Signals, fuse};
 use analyst::weigh::{Ranking, confidence, signals};
 use model::tuning::Tuning;
 
-use super::climb::{Climb, mean_of_suites};
+use super::climb::{Climb, mean_of_suites, on_all_cores};
 use super::item::{ChangeSigns, Item, change_signs, signs};
 use super::logistic::{Point, fit};
 
 /// Candidates that are tried where nothing else is said.
-pub const ROUNDS: usize = 600;
+pub const ROUNDS: usize = 500;
 /// One candidate in so many changes what the signals themselves say, which takes long to weigh.
-const DEEP_EACH: u64 = 12;
+const DEEP_EACH: u64 = 25;
 /// Numbers that the signals are made with, before they are added up.
 const DEEP: [&str; 5] = [
     "cause.news",
@@ -54,10 +54,7 @@ pub fn search(
 type Weighed = Vec<(i64, Signals)>;
 
 fn weigh_all(items: &[&Item], tuning: &Tuning) -> Weighed {
-    items
-        .iter()
-        .map(|item| signals(&item.seen, &tuning.cause))
-        .collect()
+    on_all_cores(items, |item| signals(&item.seen, &tuning.cause))
 }
 
 /// The mean over suites.
