@@ -4,8 +4,8 @@
 //! Cloud speaks version 3 of the API (documents in the Atlassian Document Format, an e-mail and an
 //! API token); Data Center speaks version 2 (wiki markup, a personal access token).
 //!
-//! Read first: [`issue`] (create once), then [`comments`], [`transitions`], and [`incoming`] for
-//! what comes back. `docs/integrations/jira.md` says all of it to operators.
+//! Read first: [`issue`] (create once), then [`comments`], [`transitions`], [`channel`] (when which of
+//! them), and [`incoming`] for what comes back. `docs/integrations/jira.md` says all of it to operators.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +24,7 @@ use crate::outbound::{Call, Outbound};
 use crate::secret::Secret;
 
 mod answer;
+pub mod channel;
 pub mod comments;
 mod document;
 pub mod incoming;
@@ -34,6 +35,7 @@ mod said;
 mod tests;
 pub mod transitions;
 
+pub use channel::JiraChannel;
 pub use comments::{Remark, Remarked};
 pub use incoming::{Arrived, Door, OutsideComment, OutsideStatus, Proof, Said, Unheard};
 pub use issue::{Opened, Ticket};
