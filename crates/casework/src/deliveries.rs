@@ -20,15 +20,15 @@ pub const UNHEARD_AFTER_MS: i64 = 300_000;
 /// Shared by Notifier, who writes, and the gateway, who shows.
 #[derive(Debug, Clone, Default)]
 pub struct Deliveries {
-    channels: Arc<Mutex<BTreeMap<String, Channel>>>,
+    channels: Arc<Mutex<BTreeMap<String, ChannelHealth>>>,
 }
 
 /// How one channel does.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Channel {
+pub struct ChannelHealth {
     /// When it last took something, since this process began.
     pub last_delivery: Option<Timestamp>,
-    pub last_error: Option<Failure>,
+    pub last_error: Option<ChannelFailure>,
     /// Since when nothing but errors came; `null` while it takes what it is told.
     pub failing_since: Option<Timestamp>,
     /// Notices that it hasn't got.
@@ -38,7 +38,7 @@ pub struct Channel {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Failure {
+pub struct ChannelFailure {
     pub at: Timestamp,
     pub says: String,
 }
@@ -68,7 +68,7 @@ impl Deliveries {
         self.change(channel, |state| {
             state.failing_since.get_or_insert(at);
             let says = one_line(says, MAX_SAYS);
-            state.last_error = Some(Failure { at, says });
+            state.last_error = Some(ChannelFailure { at, says });
         });
     }
 
@@ -80,7 +80,7 @@ impl Deliveries {
     }
 
     /// By name.
-    pub fn read(&self) -> BTreeMap<String, Channel> {
+    pub fn read(&self) -> BTreeMap<String, ChannelHealth> {
         self.with(|channels| channels.clone())
     }
 
@@ -94,7 +94,7 @@ impl Deliveries {
         })
     }
 
-    fn change(&self, name: &str, change: impl FnOnce(&mut Channel)) {
+    fn change(&self, name: &str, change: impl FnOnce(&mut ChannelHealth)) {
         self.with(|channels| {
             if channels.len() < MAX_CHANNELS || channels.contains_key(name) {
                 change(channels.entry(name.to_owned()).or_default());
@@ -102,7 +102,7 @@ impl Deliveries {
         });
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Channel>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, ChannelHealth>) -> T) -> T {
         act(&mut self.channels.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -129,7 +129,10 @@ mod tests {
         deliveries.waiting("chat", 3, Some(at(0)));
         let chat = deliveries.read()["chat"].clone();
         assert_eq!(chat.failing_since, Some(at(0)));
-        assert_eq!((chat.undelivered, chat.oldest_undelivered), (3, Some(at(0))));
+        assert_eq!(
+            (chat.undelivered, chat.oldest_undelivered),
+            (3, Some(at(0)))
+        );
         let failure = chat.last_error.expect("failed");
         assert_eq!((failure.at, failure.says.as_str()), (at(3), "refused"));
     }
@@ -143,7 +146,9 @@ mod tests {
         }
         let all = deliveries.read();
         assert_eq!(all.len(), MAX_CHANNELS);
-        let failures = all.values().filter_map(|channel| channel.last_error.as_ref());
+        let failures = all
+            .values()
+            .filter_map(|channel| channel.last_error.as_ref());
         for failure in failures {
             assert!(failure.says.chars().count() <= MAX_SAYS);
         }

@@ -141,10 +141,7 @@ pub async fn open_incidents(casework: &Casework) -> Result<Vec<IncidentId>, Erro
 }
 
 /// Those too of which `most` ended latest.
-async fn open_and_ended_lately(
-    casework: &Casework,
-    most: usize,
-) -> Result<Vec<IncidentId>, Error> {
+async fn open_and_ended_lately(casework: &Casework, most: usize) -> Result<Vec<IncidentId>, Error> {
     let mut ids = open_incidents(casework).await?;
     let over = SummaryFilter {
         statuses: Status::ALL

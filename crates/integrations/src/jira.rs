@@ -187,10 +187,7 @@ impl Jira {
                 let login = format!("{user}:{}", token.reveal());
                 Secret::new(format!("Basic {}", STANDARD.encode(login)))
             }
-            (Edition::Cloud, None) => {
-                let says = "jira user: Jira Cloud wants the e-mail of the token's account";
-                return Err(Error::Configuration(says.to_owned()));
-            }
+            (Edition::Cloud, None) => return Err(no_user()),
             (Edition::DataCenter, _) => Secret::new(format!("Bearer {}", token.reveal())),
         };
         Ok(Self {
@@ -267,8 +264,15 @@ impl Jira {
 }
 
 impl JiraSettings {
-    fn check(&self) -> Result<(), Error> {
+    /// What can be known without Jira.
+    ///
+    /// # Errors
+    /// `Configuration`: `jira`, the key, and what is wrong with it.
+    pub fn check(&self) -> Result<(), Error> {
         let wrong = |says: String| Err(Error::Configuration(format!("jira {says}")));
+        if self.edition == Edition::Cloud && self.user.is_none() {
+            return Err(no_user());
+        }
         if !is_project(&self.project) {
             return wrong(format!(
                 "project: {:?} is no key of a project, such as OPS",
@@ -286,4 +290,9 @@ impl JiraSettings {
         }
         Ok(())
     }
+}
+
+fn no_user() -> Error {
+    let says = "jira user: Jira Cloud wants the e-mail of the token's account";
+    Error::Configuration(says.to_owned())
 }

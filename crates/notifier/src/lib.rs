@@ -10,4 +10,5 @@ pub mod outbox;
 mod pauses;
 pub mod stage;
 
+pub use pauses::MAX_BEHIND;
 pub use stage::Notifier;

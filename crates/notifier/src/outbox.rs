@@ -65,9 +65,9 @@ pub fn last_change(records: &[Record], channel: &str) -> u64 {
 
 /// The last record that says that something was sent to a channel; 0: nothing was.
 pub fn last_sent(records: &[Record], channel: &str) -> u64 {
-    let sent = records.iter().filter(|record| {
-        matches!(&record.event, Event::NoticeSent { channel: to, .. } if to == channel)
-    });
+    let sent = records.iter().filter(
+        |record| matches!(&record.event, Event::NoticeSent { channel: to, .. } if to == channel),
+    );
     sent.map(|record| record.seq).max().unwrap_or(0)
 }
 

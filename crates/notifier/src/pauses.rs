@@ -110,8 +110,7 @@ impl Pauses {
 
     /// The channel has all of the incident.
     pub fn caught_up(&mut self, incident: &IncidentId, channel: &str) {
-        self.behind
-            .remove(&(incident.clone(), channel.to_owned()));
+        self.behind.remove(&(incident.clone(), channel.to_owned()));
     }
 
     /// Incidents that some channel is behind with, and that may be tried now.

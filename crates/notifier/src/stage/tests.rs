@@ -7,9 +7,7 @@ use casework::open::Heading;
 use casework::{Clock, Toolbox};
 use integrations::{Delivered, Error as Said};
 use model::evidence::answer_digest;
-use model::{
-    Evidence, Finding, Policy, Severity, Signal, Subject, Timestamp, Topic, Window,
-};
+use model::{Evidence, Finding, Policy, Severity, Signal, Subject, Timestamp, Topic, Window};
 use store::{Embedded, Options};
 
 use super::*;
@@ -161,8 +159,9 @@ impl World {
 
     async fn sent(&self, id: &IncidentId) -> Vec<(String, Topic, u64)> {
         let stored = self.casework.journal().records(id).await.expect("is read");
-        let sent = stored.iter().filter_map(|line| {
-            match line.record().expect("a record").event {
+        let sent = stored
+            .iter()
+            .filter_map(|line| match line.record().expect("a record").event {
                 Event::NoticeSent {
                     channel,
                     topic,
@@ -170,8 +169,7 @@ impl World {
                     ..
                 } => Some((channel, topic, about)),
                 _ => None,
-            }
-        });
+            });
         sent.collect()
     }
 }
@@ -221,7 +219,10 @@ async fn a_channel_that_says_when_is_called_then_for_all_incidents_and_others_at
     let notifier = world.notifier(&[&chat, &pager]);
     let (one, other) = (world.open("cart").await, world.open("payment").await);
     let after = Duration::from_secs(2);
-    chat.errors.lock().expect("unpoisoned").push_back(later(after));
+    chat.errors
+        .lock()
+        .expect("unpoisoned")
+        .push_back(later(after));
     let began = Instant::now();
     world.look(&notifier, &one).await;
     world.look(&notifier, &other).await;
@@ -263,7 +264,11 @@ async fn an_outage_is_worked_off_in_order_though_the_incident_is_over() {
     };
     world.record(&id, closed).await;
     world.look(&notifier, &id).await;
-    assert_eq!(chat.tries(), 1, "the others wait for the first, and that for its pause");
+    assert_eq!(
+        chat.tries(),
+        1,
+        "the others wait for the first, and that for its pause"
+    );
     chat.is_down(None);
     tokio::time::sleep(crate::pauses::FIRST_PAUSE).await;
     assert_eq!(notifier.left_over(), [id.clone()]);
@@ -275,7 +280,10 @@ async fn an_outage_is_worked_off_in_order_though_the_incident_is_over() {
         (Topic::PersonNeeded, 2),
         (Topic::Outcome, 3),
     ];
-    assert_eq!(sent, expected.map(|(topic, about)| ("chat".to_owned(), topic, about)));
+    assert_eq!(
+        sent,
+        expected.map(|(topic, about)| ("chat".to_owned(), topic, about))
+    );
 }
 
 #[tokio::test]
@@ -291,7 +299,10 @@ async fn what_a_channel_has_no_words_for_is_not_said_to_be_sent() {
     world.asks(&id).await;
     world.look(&notifier, &id).await;
     assert_eq!(pager.took(), [1]);
-    assert_eq!(world.sent(&id).await, [("pager".to_owned(), Topic::Incident, 1)]);
+    assert_eq!(
+        world.sent(&id).await,
+        [("pager".to_owned(), Topic::Incident, 1)]
+    );
 }
 
 #[tokio::test]
