@@ -8,6 +8,7 @@ mod approvals;
 mod asked;
 mod bad_input;
 mod changes;
+mod channels;
 mod cli;
 mod command;
 mod deployments;

@@ -100,6 +100,23 @@ async fn tell_all(channel: &dyn Channel, incident: &Incident, records: &[Record]
     places
 }
 
+/// An incident from the alert to its end, told and shown.
+pub async fn whole_story(slack: &StandIn) {
+    let records = records();
+    let channel = channel(slack);
+    let mut places = tell_all(&channel, &fixtures::incident(NONE), &records[..3]).await;
+    let over = fixtures::resolved(NONE);
+    let put = tell(&channel, &over, &records[3], &places).await;
+    places.extend(put.expect("is told").place);
+    let standing = Standing {
+        incident: &over,
+        records: &records,
+        told: &told(&places),
+        elsewhere: &[],
+    };
+    channel.show(&standing).await.expect("is shown");
+}
+
 fn told(places: &[String]) -> Vec<Told> {
     let numbered = (1..).zip(places);
     numbered
