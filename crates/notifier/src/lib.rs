@@ -11,4 +11,4 @@ mod pauses;
 pub mod stage;
 
 pub use pauses::MAX_BEHIND;
-pub use stage::Notifier;
+pub use stage::{Notifier, describe_metrics};

@@ -319,6 +319,22 @@ impl Notifier {
     }
 }
 
+/// Says what the metrics of this agent are.
+pub fn describe_metrics() {
+    metrics::describe_counter!(
+        "notifier_delivered_total",
+        "Notices that a channel took, by channel."
+    );
+    metrics::describe_gauge!(
+        "notifier_undelivered",
+        "Notices that a channel hasn't got, by channel."
+    );
+    metrics::describe_gauge!(
+        "notifier_oldest_undelivered_seconds",
+        "Age of the oldest notice that a channel hasn't got, by channel; 0 where there is none."
+    );
+}
+
 /// How far telling came.
 #[derive(Default)]
 struct ToldSoFar {
