@@ -10,6 +10,7 @@ use model::{
 use store::{Journal, Knowledge, Telemetry};
 
 use crate::clock::Clock;
+use crate::deliveries::Deliveries;
 use crate::error::Error;
 use crate::pulse::Pulse;
 use crate::system::Memory;
@@ -33,6 +34,7 @@ struct Parts {
     policy: Policy,
     toolbox: Toolbox,
     pulse: Pulse,
+    deliveries: Deliveries,
     system: Memory,
     keys: OnceLock<Keys>,
     redactor: OnceLock<Redactor>,
@@ -84,6 +86,7 @@ impl Casework {
                 policy,
                 toolbox,
                 pulse: Pulse::default(),
+                deliveries: Deliveries::default(),
                 system: Memory::default(),
                 keys: OnceLock::new(),
                 redactor: OnceLock::new(),
@@ -175,6 +178,10 @@ impl Casework {
 
     pub fn pulse(&self) -> &Pulse {
         &self.parts.pulse
+    }
+
+    pub fn deliveries(&self) -> &Deliveries {
+        &self.parts.deliveries
     }
 
     /// Folds the incident's records; `None` where there are none.

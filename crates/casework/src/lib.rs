@@ -10,6 +10,7 @@
 pub mod automatic;
 pub mod case;
 pub mod clock;
+pub mod deliveries;
 pub mod driver;
 pub mod error;
 pub mod feedback;
@@ -26,6 +27,7 @@ pub mod tools;
 
 pub use case::{Casework, Keys};
 pub use clock::Clock;
+pub use deliveries::Deliveries;
 pub use driver::{Driver, Stage};
 pub use error::Error;
 pub use open::Opened;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use bus::Bus;
 use casework::{Casework, Clock, Driver, Stage, Toolbox};
+use integrations::jira::JiraChannel;
+use integrations::pagerduty::PagerDutyChannel;
 use integrations::run::{ControlApi, Kubernetes, Runner, SignedWebhook};
+use integrations::slack::{Composer, IncomingWebhook, SlackChannel, WebhookChannel};
 use integrations::{Channel, Outbound, Secret, Webhook};
 use model::{Keyring, Redactor};
 use sentinel::Sentinel;
@@ -13,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::backend::Backend;
+use crate::configuration::channels::{JIRA, PAGERDUTY, SLACK};
 use crate::configuration::{self, Configuration};
 use crate::refusal::wrong_use;
 
@@ -139,7 +143,19 @@ pub fn control_api(url: &str, token: &str) -> Result<Arc<dyn Runner>> {
     Ok(Arc::new(ControlApi::new(url, Secret::new(token))?))
 }
 
-fn channels(configuration: &Configuration, outbound: &Outbound) -> Result<Vec<Arc<dyn Channel>>> {
+type Channels = Result<Vec<Arc<dyn Channel>>>;
+
+/// Whom people are told through, a line for each kind.
+fn channels(configuration: &Configuration, outbound: &Outbound) -> Channels {
+    let kinds = [webhooks, slack, jira, pagerduty];
+    let mut channels = Vec::new();
+    for kind in kinds {
+        channels.extend(kind(configuration, outbound)?);
+    }
+    Ok(channels)
+}
+
+fn webhooks(configuration: &Configuration, outbound: &Outbound) -> Channels {
     configuration
         .webhook
         .iter()
@@ -151,6 +167,39 @@ fn channels(configuration: &Configuration, outbound: &Outbound) -> Result<Vec<Ar
             Ok(Arc::new(made) as Arc<dyn Channel>)
         })
         .collect()
+}
+
+fn slack(configuration: &Configuration, outbound: &Outbound) -> Channels {
+    let (Some(settings), Some(ui)) = (&configuration.slack, configuration.ui()?) else {
+        return Ok(Vec::new());
+    };
+    let Some(client) = settings.client(outbound)? else {
+        let webhook = IncomingWebhook::new(settings.webhook()?, outbound)?;
+        let made = WebhookChannel::new(SLACK, webhook, ui);
+        return Ok(vec![Arc::new(made)]);
+    };
+    let composer = Composer::new(ui, settings.form());
+    let made = SlackChannel::new(SLACK, client, &settings.channel, composer)?;
+    Ok(vec![Arc::new(made)])
+}
+
+fn jira(configuration: &Configuration, outbound: &Outbound) -> Channels {
+    let Some(settings) = &configuration.jira else {
+        return Ok(Vec::new());
+    };
+    let (client, ui) = (settings.client(outbound)?, configuration.ui()?);
+    // Held against Jira's own time, whatever clock incidents go by.
+    let since = Clock::wall().now();
+    Ok(vec![Arc::new(JiraChannel::new(JIRA, client, ui, since))])
+}
+
+fn pagerduty(configuration: &Configuration, outbound: &Outbound) -> Channels {
+    let Some(settings) = &configuration.pagerduty else {
+        return Ok(Vec::new());
+    };
+    let (events, ui) = (settings.events(outbound)?, configuration.ui()?);
+    let made = PagerDutyChannel::new(PAGERDUTY, events, ui);
+    Ok(vec![Arc::new(made)])
 }
 
 /// Agents at work.

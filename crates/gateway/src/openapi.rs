@@ -79,6 +79,8 @@ use self::forms::Form;
         observe::AuditResult,
         observe::AuditIncident,
         observe::Health,
+        casework::deliveries::ChannelHealth,
+        casework::deliveries::ChannelFailure,
         observe::Me,
         care::StatsPage,
         care::IndexLine,

@@ -31,15 +31,60 @@ pub struct Delivered {
     pub place: Option<String>,
 }
 
+/// Where a channel put the notice of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The record's number.
+    pub about: u64,
+    pub place: String,
+}
+
+/// Where the same incident lies at another channel, as a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The other channel's name.
+    pub channel: String,
+    /// An `https` address.
+    pub url: String,
+}
+
+/// How an incident stands now, and what a channel has of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    pub incident: &'a Incident,
+    /// All of its records, in order.
+    pub records: &'a [Record],
+    /// What this channel was told, the first first; never empty.
+    pub told: &'a [Told],
+    pub elsewhere: &'a [Elsewhere],
+}
+
 /// Where people are told.
 #[async_trait]
 pub trait Channel: fmt::Debug + Send + Sync {
     /// Its name in records, routes and metrics.
     fn name(&self) -> &str;
 
+    /// Whether it has words for what a record says. Where it has none, the notice isn't due to it
+    /// and no record says that it was sent.
+    fn has_words_for(&self, _incident: &Incident, _record: &Record) -> bool {
+        true
+    }
+
     /// Tells, or finds that it was told: the same notice delivered twice (by its key) must be there
     /// once, as far as the other side lets us see that.
     async fn deliver(&self, telling: &Telling<'_>) -> Result<Delivered, Error>;
+
+    /// Brings what lies there into line with the incident as it is now, where it differs: no news,
+    /// so nothing is posted. The whole state each time; done twice, or left out, it harms nothing.
+    async fn show(&self, _standing: &Standing<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Where a person sees what lies at a place, as far as this is known without asking.
+    fn address(&self, _place: &str) -> Option<String> {
+        None
+    }
 }
 
 #[async_trait]

@@ -4,8 +4,8 @@
 //! Cloud speaks version 3 of the API (documents in the Atlassian Document Format, an e-mail and an
 //! API token); Data Center speaks version 2 (wiki markup, a personal access token).
 //!
-//! Read first: [`issue`] (create once), then [`comments`], [`transitions`], and [`incoming`] for
-//! what comes back. `docs/integrations/jira.md` says all of it to operators.
+//! Read first: [`issue`] (create once), then [`comments`], [`transitions`], [`channel`] (when which of
+//! them), and [`incoming`] for what comes back. `docs/integrations/jira.md` says all of it to operators.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +24,7 @@ use crate::outbound::{Call, Outbound};
 use crate::secret::Secret;
 
 mod answer;
+pub mod channel;
 pub mod comments;
 mod document;
 pub mod incoming;
@@ -34,6 +35,7 @@ mod said;
 mod tests;
 pub mod transitions;
 
+pub use channel::JiraChannel;
 pub use comments::{Remark, Remarked};
 pub use incoming::{Arrived, Door, OutsideComment, OutsideStatus, Proof, Said, Unheard};
 pub use issue::{Opened, Ticket};
@@ -185,10 +187,7 @@ impl Jira {
                 let login = format!("{user}:{}", token.reveal());
                 Secret::new(format!("Basic {}", STANDARD.encode(login)))
             }
-            (Edition::Cloud, None) => {
-                let says = "jira user: Jira Cloud wants the e-mail of the token's account";
-                return Err(Error::Configuration(says.to_owned()));
-            }
+            (Edition::Cloud, None) => return Err(no_user()),
             (Edition::DataCenter, _) => Secret::new(format!("Bearer {}", token.reveal())),
         };
         Ok(Self {
@@ -265,8 +264,15 @@ impl Jira {
 }
 
 impl JiraSettings {
-    fn check(&self) -> Result<(), Error> {
+    /// What can be known without Jira.
+    ///
+    /// # Errors
+    /// `Configuration`: `jira`, the key, and what is wrong with it.
+    pub fn check(&self) -> Result<(), Error> {
         let wrong = |says: String| Err(Error::Configuration(format!("jira {says}")));
+        if self.edition == Edition::Cloud && self.user.is_none() {
+            return Err(no_user());
+        }
         if !is_project(&self.project) {
             return wrong(format!(
                 "project: {:?} is no key of a project, such as OPS",
@@ -284,4 +290,9 @@ impl JiraSettings {
         }
         Ok(())
     }
+}
+
+fn no_user() -> Error {
+    let says = "jira user: Jira Cloud wants the e-mail of the token's account";
+    Error::Configuration(says.to_owned())
 }

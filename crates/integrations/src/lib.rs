@@ -20,16 +20,21 @@ mod plain;
 pub mod replayed;
 pub mod run;
 pub mod secret;
+mod shown;
 pub mod signature;
 pub mod slack;
 #[cfg(test)]
 mod stand_in;
+#[cfg(test)]
+mod story;
+pub mod ui;
 pub mod webhook;
 
 pub use anchors::{AnchorPlace, Custody};
-pub use channel::{Channel, Delivered, Telling};
+pub use channel::{Channel, Delivered, Elsewhere, Standing, Telling, Told};
 pub use error::Error;
 pub use outbound::{Outbound, OutboundSettings};
 pub use run::{Known, Order, Receipt, Runner};
 pub use secret::Secret;
+pub use ui::Ui;
 pub use webhook::{Notice, Webhook};

@@ -4,18 +4,20 @@
 //! Three separate rights, each with a key of its own: an integration key that can send events to
 //! one service, a signing secret of one webhook, and a read-only token for who is on call.
 //!
-//! Read first: [`events`], then [`incoming`], then [`on_call`]. `docs/integrations/pagerduty.md`
-//! says all of it to operators.
+//! Read first: [`events`], then [`channel`], [`incoming`] and [`on_call`].
+//! `docs/integrations/pagerduty.md` says all of it to operators.
 
 use std::time::Duration;
 
 mod answer;
+pub mod channel;
 pub mod events;
 pub mod incoming;
 pub mod on_call;
 #[cfg(test)]
 mod tests;
 
+pub use channel::PagerDutyChannel;
 pub use events::{Alert, Change, EVENTS, Events};
 pub use incoming::{Arrived, Door, OutsideAct, OutsideNote, Said, Unheard, What};
 pub use on_call::{OnCall, Person, REST};

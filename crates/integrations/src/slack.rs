@@ -1,10 +1,9 @@
 //! Slack: the alert that is updated in place, its thread, and decisions that people take there.
 //!
-//! This is a library: it knows Slack's words and wires, and nothing of journals and channels of
-//! notices. Who wires it asks [`blocks`] for texts, sends them with [`client`], and takes what
-//! Slack sends through [`incoming`] (over HTTP) or [`socket_mode`] (without a public URL). Both
-//! ways end in the same [`incoming::Incoming`], the same checks ([`incoming::gate`]) and the same
-//! [`reply::Reply`]. Where there is no app but a URL to post to, [`incoming_webhook`] is all.
+//! [`channel`] tells the notifier's notices: it asks [`blocks`] for texts and sends them with
+//! [`client`]. Who hears what people do in Slack takes it through [`incoming`] (over HTTP) or
+//! [`socket_mode`] (without a public URL). Both ways end in the same [`incoming::Incoming`], the
+//! same checks ([`incoming::gate`]) and the same [`reply::Reply`]. Where there is no app but a URL to post to, [`incoming_webhook`] is all.
 //!
 //! What holds throughout:
 //!
@@ -15,9 +14,10 @@
 //! * **Success is said after the decision is written**, by the type of [`reply::Written`].
 //! * **A notice is posted once**: each carries its key, by which a lost answer is found again.
 //!
-//! Read first: [`blocks`], then [`incoming`]. `docs/integrations/slack.md` is for operators.
+//! Read first: [`blocks`], then [`channel`], then [`incoming`]. `docs/integrations/slack.md` is for operators.
 
 pub mod blocks;
+pub mod channel;
 pub mod client;
 pub mod incoming;
 pub mod incoming_webhook;
@@ -26,6 +26,7 @@ pub mod seen;
 pub mod socket_mode;
 
 pub use blocks::{Composer, Form, Message, Ui};
+pub use channel::{SlackChannel, WebhookChannel};
 pub use client::{Client, Delivery, Posted};
 pub use incoming::{Incoming, Sender};
 pub use incoming_webhook::IncomingWebhook;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use integrations::jira::{Edition, IssueKey, Jira, JiraSettings, Move, Moved, Remark, Ticket};
 use integrations::pagerduty::{Alert, Change, Events};
-use integrations::{Error, Secret};
+use integrations::{Elsewhere, Error, Secret};
 use model::{IncidentId, Severity, Status, Timestamp};
 use serde_json::{Map, json};
 
@@ -71,6 +71,12 @@ async fn an_issue_is_as_the_contract_wants_it() {
     let linked = jira()
         .link(&key(), &incident(), "https://datapulse.example/incidents/1")
         .await;
+    assert_eq!(linked, Ok(()));
+    let elsewhere = Elsewhere {
+        channel: "slack".to_owned(),
+        url: "https://example.slack.com/archives/C1/p1".to_owned(),
+    };
+    let linked = jira().link_elsewhere(&key(), &incident(), &elsewhere).await;
     assert_eq!(linked, Ok(()));
 }
 

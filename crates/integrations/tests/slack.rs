@@ -8,6 +8,8 @@
 mod api;
 #[path = "slack/callbacks.rs"]
 mod callbacks;
+#[path = "slack/channel.rs"]
+mod channel;
 #[path = "slack/contract.rs"]
 mod contract;
 #[path = "slack/fixtures.rs"]

@@ -8,6 +8,8 @@ pub enum Topic {
     Incident,
     Report,
     ApprovalWanted,
+    /// Somebody took it.
+    Acknowledged,
     /// Somebody is to have it now.
     Assigned,
     /// Somebody decided alone.

@@ -4,9 +4,11 @@
 //! between the two sends the same notice again under the same key — the record's id — and the
 //! receiver knows it. The incident's history is the outbox; there is no other.
 //!
-//! Read first: [`outbox`] (pure), then [`stage`].
+//! Read first: [`outbox`] (pure), then `pauses` (pure), then [`stage`].
 
 pub mod outbox;
+mod pauses;
 pub mod stage;
 
-pub use stage::Notifier;
+pub use pauses::MAX_BEHIND;
+pub use stage::{Notifier, describe_metrics};

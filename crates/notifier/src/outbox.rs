@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use integrations::Notice;
-use model::{Event, ExecutionResult, Incident, Record, Recovery, Severity, Topic};
+use integrations::{Notice, Told};
+use model::{Event, ExecutionResult, Incident, Record, Recovery, Severity, Timestamp, Topic};
 use serde_json::{Value, json};
+
+/// An incident that ended while a channel couldn't be reached is told all the same, if that was
+/// within this time: outages last hours.
+pub const TOLD_WITHIN_MS: i64 = 24 * 3_600_000;
 
 /// The notices that a channel hasn't got yet, in the order of the records that they are about.
 pub fn due<'r>(
@@ -29,21 +33,64 @@ pub fn due<'r>(
 }
 
 /// Where a channel put what it told of an incident, the first first.
-pub fn places(records: &[Record], channel: &str) -> Vec<String> {
+pub fn told(records: &[Record], channel: &str) -> Vec<Told> {
     let of_channel = |record: &Record| match &record.event {
         Event::NoticeSent {
             channel: to,
+            about,
             place: Some(place),
             ..
-        } if to == channel => Some(place.clone()),
+        } if to == channel => Some(Told {
+            about: *about,
+            place: place.clone(),
+        }),
         _ => None,
     };
     records.iter().filter_map(of_channel).collect()
 }
 
+/// The last record that changes what a channel shows: that notices were sent changes nothing, but
+/// for the first word of where another channel has the incident.
+pub fn last_change(records: &[Record], channel: &str) -> u64 {
+    let mut others = BTreeSet::new();
+    let changes = |record: &&Record| match &record.event {
+        Event::NoticeSent {
+            channel: to, place, ..
+        } => to != channel && place.is_some() && others.insert(to.clone()),
+        _ => true,
+    };
+    let changes = records.iter().filter(changes);
+    changes.map(|record| record.seq).max().unwrap_or(0)
+}
+
+/// The last record that says that something was sent to a channel; 0: nothing was.
+pub fn last_sent(records: &[Record], channel: &str) -> u64 {
+    let sent = records.iter().filter(
+        |record| matches!(&record.event, Event::NoticeSent { channel: to, .. } if to == channel),
+    );
+    sent.map(|record| record.seq).max().unwrap_or(0)
+}
+
+/// Whether an incident was over long before a channel heard its first word of it: a channel that is
+/// new isn't told old stories.
+pub fn is_an_old_story(
+    incident: &Incident,
+    records: &[Record],
+    channel: &str,
+    now: Timestamp,
+) -> bool {
+    if !incident.status.is_over() || last_sent(records, channel) > 0 {
+        return false;
+    }
+    let last_word = records
+        .iter()
+        .rfind(|record| !matches!(record.event, Event::NoticeSent { .. }));
+    last_word.is_some_and(|record| now.ms().saturating_sub(record.at.ms()) > TOLD_WITHIN_MS)
+}
+
 /// The notice that a record calls for, if any.
 fn notice(incident: &Incident, record: &Record) -> Option<Notice> {
-    let (topic, says, details) = told(incident, record)?;
+    let (topic, says, details) = wording(incident, record)?;
     Some(Notice {
         key: record.id(),
         topic,
@@ -58,7 +105,7 @@ fn shout(severity: Severity) -> String {
     severity.name().to_uppercase()
 }
 
-fn told(incident: &Incident, record: &Record) -> Option<(Topic, String, Value)> {
+fn wording(incident: &Incident, record: &Record) -> Option<(Topic, String, Value)> {
     let service = &incident.service;
     Some(match &record.event {
         Event::Opened { title, finding, .. } => {
@@ -186,6 +233,18 @@ fn of_people(incident: &Incident, record: &Record) -> Option<(Topic, String, Val
     let service = &incident.service;
     let who = record.actor.label();
     Some(match &record.event {
+        Event::Acknowledged { owner, note } => {
+            let note = note.as_deref().unwrap_or_default().trim();
+            let says = match note {
+                "" => format!("{service} was taken by {owner}"),
+                note => format!("{service} was taken by {owner}: {note}"),
+            };
+            (
+                Topic::Acknowledged,
+                says,
+                json!({ "owner": owner, "by": who }),
+            )
+        }
         Event::Assigned { to, reason } => {
             let says = format!("{service} is {}'s, says {who}: {reason}", to.name());
             (Topic::Assigned, says, json!({ "to": to, "by": who }))
@@ -211,139 +270,4 @@ fn of_people(incident: &Incident, record: &Record) -> Option<(Topic, String, Val
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use model::evidence::answer_digest;
-    use model::{
-        Actor, Agent, Digest, Evidence, Finding, IncidentId, Signal, Subject, Timestamp, Window,
-    };
-
-    fn finding() -> Finding {
-        let window = Window::new(Timestamp(0), Timestamp(60_000));
-        Finding {
-            rule: "error-rate".to_owned(),
-            subject: Subject::service("cart"),
-            tick: window.to,
-            window,
-            signal: Signal::ErrorRate,
-            observed: 0.2,
-            threshold: 0.05,
-            unit: "share".to_owned(),
-            held_against: "threshold".to_owned(),
-            requests: None,
-            since: None,
-            notes: Vec::new(),
-            evidence: Evidence {
-                id: "F1".to_owned(),
-                tool: "by hand".to_owned(),
-                query: "ROW a = 1".to_owned(),
-                parameters: Default::default(),
-                window,
-                asked_at: window.to,
-                says: "a fifth fails".to_owned(),
-                columns: Vec::new(),
-                rows: Vec::new(),
-                row_count: 0,
-                answer_digest: answer_digest(&[], &[]),
-            },
-        }
-    }
-
-    /// Opened, a note that nobody is told of, a person asked.
-    fn history() -> Vec<Record> {
-        let opened = Event::Opened {
-            title: "cart fails".to_owned(),
-            severity: Severity::Critical,
-            severity_reason: "by hand".to_owned(),
-            finding: Box::new(finding()),
-            split_from: None,
-            others: Vec::new(),
-        };
-        let note = Event::NoteAdded {
-            text: "mine".to_owned(),
-        };
-        let asked = Event::PersonNeeded {
-            reason: "look at cart".to_owned(),
-        };
-        let mut records = Vec::new();
-        for event in [opened, note, asked] {
-            push(&mut records, event);
-        }
-        records
-    }
-
-    fn push(records: &mut Vec<Record>, event: Event) {
-        let seq = records.len() as u64 + 1;
-        let person = Actor::System {
-            subject: "s".to_owned(),
-            name: "s".to_owned(),
-        };
-        records.push(Record {
-            incident: IncidentId::derive("error-rate", "cart", Timestamp(0)),
-            seq,
-            at: Timestamp(seq as i64),
-            actor: match event {
-                Event::NoteAdded { .. } => person,
-                Event::Opened { .. } => Actor::agent(Agent::Sentinel),
-                Event::PersonNeeded { .. } => Actor::agent(Agent::Analyst),
-                _ => Actor::agent(Agent::Notifier),
-            },
-            previous: Digest::ZERO,
-            event,
-        });
-    }
-
-    fn keys(records: &[Record], channel: &str) -> Vec<String> {
-        let incident = Incident::fold(records).expect("legal");
-        let due = due(&incident, records, channel);
-        due.into_iter().map(|(_, notice)| notice.key).collect()
-    }
-
-    #[test]
-    fn what_was_told_to_one_channel_is_still_due_to_another() {
-        let mut records = history();
-        let ids = [records[0].id(), records[2].id()];
-        assert_eq!(
-            keys(&records, "chat"),
-            ids,
-            "in their order, each by its record's id"
-        );
-        push(
-            &mut records,
-            Event::NoticeSent {
-                channel: "chat".to_owned(),
-                topic: Topic::Incident,
-                about: 1,
-                key: ids[0].clone(),
-                place: None,
-            },
-        );
-        assert_eq!(keys(&records, "chat"), ids[1..]);
-        assert_eq!(keys(&records, "pager"), ids);
-        push(
-            &mut records,
-            Event::NoticeSent {
-                channel: "chat".to_owned(),
-                topic: Topic::PersonNeeded,
-                about: 3,
-                key: ids[1].clone(),
-                place: None,
-            },
-        );
-        assert!(
-            keys(&records, "chat").is_empty(),
-            "that a notice was sent is no news itself"
-        );
-    }
-
-    #[test]
-    fn the_text_begins_with_the_severity() {
-        let records = history();
-        let incident = Incident::fold(&records).expect("legal");
-        let (_, notice) = due(&incident, &records, "chat").remove(0);
-        assert_eq!(
-            notice.text,
-            format!("[CRITICAL] {}: cart fails", incident.id)
-        );
-    }
-}
+mod tests;

@@ -189,6 +189,7 @@ fn topic_in_words(topic: Topic) -> &'static str {
         Topic::Incident => "the incident",
         Topic::Report => "the report",
         Topic::ApprovalWanted => "what waits for approval",
+        Topic::Acknowledged => "who took it",
         Topic::Assigned => "whose it is",
         Topic::BreakGlass => "a decision made alone",
         Topic::Outcome => "the outcome",

@@ -12,6 +12,7 @@ use crate::arguments::Output;
 use crate::context::Context as Here;
 use crate::{client, configuration, print};
 
+mod channels;
 mod proven;
 mod trust;
 
@@ -110,19 +111,7 @@ async fn checks(here: &Here) -> Vec<Check> {
     };
     let mut found = vec![kept, server(here).await, retention(here).await];
     found.push(runner(here).await);
-    for webhook in &here.configuration.webhook {
-        let set = std::env::var(&webhook.secret_env).is_ok_and(|value| !value.is_empty());
-        found.push(Check {
-            name: "webhook",
-            state: if set { State::Good } else { State::Bad },
-            says: format!(
-                "{}: secret in {} is {}",
-                webhook.name,
-                webhook.secret_env,
-                if set { "set" } else { "not set" }
-            ),
-        });
-    }
+    found.extend(channels::checks(here).await);
     found.extend(trust::checks(here).await);
     found.extend(proven::checks());
     found
@@ -306,6 +295,10 @@ fn limits() -> Vec<(&'static str, u64)> {
         ("time of one question of an agent, ms", casework::tools::MAX_TIME_MS),
         ("incidents that one agent works on at once", casework::driver::MAX_AT_ONCE as u64),
         ("incidents that wait for one agent", casework::driver::MAX_WAITING as u64),
+        ("incidents that ended and are followed up", casework::driver::MAX_FOLLOWED_UP as u64),
+        ("the same at start", casework::driver::MAX_FOLLOWED_UP_AT_START as u64),
+        ("channels", casework::deliveries::MAX_CHANNELS as u64),
+        ("incidents, each for one channel, that wait to be told", notifier::MAX_BEHIND as u64),
         ("wakes that a listener may lag behind", bus::MAX_LAG as u64),
         ("ticks that Sentinel catches up", sentinel::tick::MAX_CAUGHT_UP as u64),
         ("calls between services of one failure", sentinel::correlate::MAX_HOPS as u64),

@@ -9,6 +9,7 @@ mod asked;
 mod bad_input;
 mod broken;
 mod changes;
+mod channels;
 mod cli;
 mod command;
 mod deployments;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::{Path, State};
+use casework::deliveries::ChannelHealth;
 use casework::{Casework, Tool, pulse};
 use indexmap::IndexMap;
 use model::{Role, Runbook, Scope, Summary, Timestamp, Window};
@@ -308,6 +309,10 @@ pub struct Health {
     pub newest_telemetry: Option<Timestamp>,
     pub telemetry_stopped: bool,
     pub failure: Option<String>,
+    /// Whom people are told through, by name, and how each does since this process began: in the
+    /// answer of `/health` alone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<String, ChannelHealth>,
 }
 
 pub fn reading(gateway: &Gateway) -> Health {
@@ -332,11 +337,15 @@ pub fn reading(gateway: &Gateway) -> Health {
         newest_telemetry,
         telemetry_stopped,
         failure,
+        channels: BTreeMap::new(),
     }
 }
 
 pub async fn health(State(gateway): State<Gateway>) -> Json<Health> {
-    Json(reading(&gateway))
+    Json(Health {
+        channels: gateway.casework.deliveries().read(),
+        ..reading(&gateway)
+    })
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::document::{Document, MAX_SUMMARY};
 use super::jql::quoted;
 use super::{IssueKey, Jira};
+use crate::channel::Elsewhere;
 use crate::error::Error;
 use crate::plain::plain;
 
@@ -21,6 +22,8 @@ pub const MAX_FOUND: usize = 5;
 pub const MAX_FINDINGS_TOLD: usize = 10;
 /// Characters of a URL that a link leads to.
 const MAX_LINK: usize = 2_000;
+/// Characters of another channel's name.
+const MAX_CHANNEL: usize = 80;
 /// Is on every issue of ours.
 pub const LABEL: &str = "datapulse";
 
@@ -116,24 +119,25 @@ impl Jira {
             return Ok(Opened { issue, found: true });
         }
         if let Some(wait) = last_try.and_then(|at| unsettled(at, now)) {
-            let says = format!(
-                "jira: the last try to make an issue for {} may have made it, and the search may not know of it yet: looking again in {} s; nothing was sent",
-                ticket.incident,
-                wait.as_secs()
-            );
+            let says = not_yet(&ticket.incident, wait);
             return Err(Error::Later { says, after: wait });
         }
-        let what = "POST issue";
-        let answer = self.write(what, "/issue", &self.body(ticket)).await?;
-        let key = answer.get("key").and_then(Value::as_str);
-        let issue = key.and_then(IssueKey::parse).ok_or_else(|| {
-            Error::CannotTell(format!(
-                "jira: {what}: Jira made an issue, and its answer has no key"
-            ))
-        })?;
+        let issue = self.make(ticket).await?;
         Ok(Opened {
             issue,
             found: false,
+        })
+    }
+
+    /// Makes an issue, whether or not there is one.
+    pub(super) async fn make(&self, ticket: &Ticket) -> Result<IssueKey, Error> {
+        let what = "POST issue";
+        let answer = self.write(what, "/issue", &self.body(ticket)).await?;
+        let key = answer.get("key").and_then(Value::as_str);
+        key.and_then(IssueKey::parse).ok_or_else(|| {
+            Error::CannotTell(format!(
+                "jira: {what}: Jira made an issue, and its answer has no key"
+            ))
         })
     }
 
@@ -187,6 +191,36 @@ impl Jira {
         incident: &IncidentId,
         url: &str,
     ) -> Result<(), Error> {
+        let id = format!("datapulse:{incident}");
+        self.link_as(issue, incident, url, (&id, incident.as_str()))
+            .await
+    }
+
+    /// Shows where else the incident is, under a name of that place.
+    ///
+    /// # Errors
+    /// As [`Jira::link`].
+    pub async fn link_elsewhere(
+        &self,
+        issue: &IssueKey,
+        incident: &IncidentId,
+        elsewhere: &Elsewhere,
+    ) -> Result<(), Error> {
+        let channel = one_line(&elsewhere.channel, MAX_CHANNEL);
+        let id = format!("datapulse:{incident}:{channel}");
+        let title = format!("{incident} in {channel}");
+        self.link_as(issue, incident, &elsewhere.url, (&id, &title))
+            .await
+    }
+
+    /// Under a global id and with a text: the same id again changes the link that is there.
+    async fn link_as(
+        &self,
+        issue: &IssueKey,
+        incident: &IncidentId,
+        url: &str,
+        (id, title): (&str, &str),
+    ) -> Result<(), Error> {
         let parsed = url::Url::parse(url).ok();
         let usable = parsed.filter(|url| {
             matches!(url.scheme(), "http" | "https") && url.as_str().len() <= MAX_LINK
@@ -197,10 +231,10 @@ impl Jira {
             ))
         })?;
         let body = json!({
-            "globalId": format!("datapulse:{incident}"),
+            "globalId": id,
             "application": { "type": "io.datapulse", "name": "DataPulse" },
             "relationship": "incident",
-            "object": { "url": url.as_str(), "title": incident.as_str() },
+            "object": { "url": url.as_str(), "title": title },
         });
         let path = format!("/issue/{issue}/remotelink");
         self.write("POST remotelink", &path, &body).await?;
@@ -234,8 +268,16 @@ impl Jira {
     }
 }
 
+/// Why no issue is made for the next while.
+pub(super) fn not_yet(incident: &IncidentId, wait: Duration) -> String {
+    format!(
+        "jira: the last try to make an issue for {incident} may have made it, and the search may not know of it yet: looking again in {} s; nothing was sent",
+        wait.as_secs()
+    )
+}
+
 /// How long the search may still be behind a try. A try in the future is one just now.
-fn unsettled(last_try: Timestamp, now: Timestamp) -> Option<Duration> {
+pub(super) fn unsettled(last_try: Timestamp, now: Timestamp) -> Option<Duration> {
     let since = u64::try_from(now.ms().saturating_sub(last_try.ms())).unwrap_or(0);
     SEARCH_SETTLES
         .checked_sub(Duration::from_millis(since))

@@ -9,6 +9,7 @@ use super::*;
 use crate::stand_in::{Asked, Does, StandIn};
 
 mod answers;
+mod channel;
 mod comments;
 mod incoming;
 mod issue;

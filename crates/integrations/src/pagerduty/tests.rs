@@ -7,6 +7,7 @@ use crate::Secret;
 use crate::error::Error;
 use crate::stand_in::{Asked, Does, StandIn};
 
+mod channel;
 mod events;
 mod incoming;
 mod on_call;

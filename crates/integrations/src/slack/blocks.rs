@@ -17,11 +17,9 @@ pub use command::{HELP, ephemeral};
 pub use decision::{Asked, NotOurs, Stale, Wanted};
 pub use modal::{TooLong, notice};
 
-use model::IncidentId;
 use serde_json::{Map, Value, json};
-use url::Url;
 
-use crate::error::Error;
+pub use crate::ui::Ui;
 
 /// `action_id` of the button that takes an incident.
 pub const ACKNOWLEDGE: &str = "datapulse_acknowledge";
@@ -37,44 +35,6 @@ pub const DECISION: &str = "datapulse_decision";
 pub const REASON_BLOCK: &str = "datapulse_reason";
 /// `action_id` of the reason in the modal.
 pub const REASON: &str = "reason";
-
-/// The address that people open DataPulse at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ui(String);
-
-impl Ui {
-    /// `https://datapulse.example`, also with a path that it is served below.
-    pub fn parse(base: &str) -> Result<Self, Error> {
-        let wrong = |why: &str| Error::Configuration(format!("the address of the UI: {why}"));
-        let url = Url::parse(base).map_err(|error| wrong(&error.to_string()))?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(wrong("expected http:// or https:// and a host"));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("a user or password in it would be shown to all"));
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("expected no ? and no #"));
-        }
-        let base = url.as_str().trim_end_matches('/').to_owned();
-        if text::units(&base) > limits::MAX_UI_BASE {
-            return Err(wrong(&format!("over {} bytes", limits::MAX_UI_BASE)));
-        }
-        Ok(Self(base))
-    }
-
-    /// The page of an incident.
-    pub fn incident(&self, id: &IncidentId) -> String {
-        format!("{}/incidents/{id}", self.0)
-    }
-
-    /// The same as a link in `mrkdwn`, whose text is ours.
-    fn link(&self, id: &IncidentId, says: &str) -> String {
-        let url = self.incident(id);
-        let url = url.replace('&', "&amp;").replace('|', "%7C");
-        format!("<{url}|{says}>")
-    }
-}
 
 /// Whether people can press buttons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use crate::outbound::{Call, Outbound};
 use crate::secret::Secret;
 use crate::slack::blocks::Message;
 
-pub use answers::USUAL_WAIT;
+pub use answers::{USUAL_WAIT, refusal_code};
 pub use look_back::{MAX_PAGES, PAGE};
 
 /// Where Slack's Web API is. GovSlack's is `https://slack-gov.com/api`.
@@ -84,6 +84,9 @@ pub struct Identity {
     pub enterprise_id: Option<String>,
     #[serde(default)]
     pub is_enterprise_install: bool,
+    /// The workspace's own address: `https://example.slack.com/`.
+    #[serde(default)]
+    pub url: Option<String>,
 }
 
 impl Client {
@@ -138,6 +141,15 @@ impl Client {
     /// Who we are to Slack: asked once.
     async fn me(&self) -> Result<&Identity, Error> {
         self.me.get_or_try_init(|| self.auth_test()).await
+    }
+
+    /// Where a person sees a message, once Slack has said which workspace this is.
+    pub fn permalink(&self, channel: &str, ts: &str) -> Option<String> {
+        let url = Url::parse(self.me.get()?.url.as_deref()?).ok()?;
+        let link = url.join(&format!("archives/{channel}/p{}", ts.replace('.', "")));
+        link.ok()
+            .filter(|link| link.scheme() == "https")
+            .map(String::from)
     }
 
     /// Posts a message unless its key is there, and says where it is.

@@ -163,6 +163,20 @@ async fn every_request_is_one_that_the_contract_knows() {
     }
 }
 
+/// The same of what the channel makes of an incident's notices.
+#[tokio::test]
+async fn every_request_of_the_channel_is_one_that_the_contract_knows() {
+    let Some(contract) = contract() else { return };
+    let slack = StandIn::start().await;
+    crate::channel::whole_story(&slack).await;
+    let asked = slack.asked();
+    let methods: BTreeSet<&str> = asked.iter().map(|one| one.method.as_str()).collect();
+    assert_eq!(methods.len(), 5, "{methods:?}");
+    for one in &asked {
+        check_request(&contract, one);
+    }
+}
+
 /// Every `error` of the contract, and that none is taken for success or for a silence.
 #[tokio::test]
 async fn every_error_of_the_contract_means_something() {

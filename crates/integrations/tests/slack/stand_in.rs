@@ -52,6 +52,8 @@ struct Told {
     asked: Vec<Asked>,
     instead: HashMap<String, VecDeque<Instead>>,
     messages: Vec<Value>,
+    /// Messages that were ever there.
+    posted: usize,
 }
 
 /// A workspace with one channel, whose clock is at 1764000000 and ticks with each message.
@@ -112,10 +114,15 @@ impl StandIn {
         self.told().messages.clone()
     }
 
+    /// Somebody deletes a message.
+    pub fn somebody_deletes(&self, ts: &str) {
+        self.told().messages.retain(|message| message["ts"] != ts);
+    }
+
     /// A message of somebody else's.
     pub fn somebody_posts(&self, mut message: Value) {
         let mut told = self.told();
-        message["ts"] = ts(told.messages.len()).into();
+        message["ts"] = told.next_ts().into();
         told.messages.push(message);
     }
 
@@ -169,7 +176,7 @@ impl StandIn {
 
     fn posts(&self, body: &Value) -> Value {
         let mut told = self.told();
-        let ts = ts(told.messages.len());
+        let ts = told.next_ts();
         let mut message = body.clone();
         message["ts"] = ts.clone().into();
         message["bot_id"] = BOT.into();
@@ -196,6 +203,10 @@ impl StandIn {
         let oldest = number("oldest").unwrap_or(0.0);
         let thread = query.get("ts");
         let told = self.told();
+        let has = |ts: &String| told.messages.iter().any(|one| one["ts"] == ts.as_str());
+        if thread.is_some_and(|ts| !has(ts)) {
+            return json!({ "ok": false, "error": "thread_not_found" });
+        }
         let of_thread = |one: &&Value| match thread {
             Some(ts) => one["thread_ts"] == ts.as_str() || one["ts"] == ts.as_str(),
             None => one.get("thread_ts").is_none(),
@@ -235,8 +246,11 @@ impl StandIn {
     }
 }
 
-fn ts(count: usize) -> String {
-    format!("{}.{:06}", 1_764_000_000 + count, 100)
+impl Told {
+    fn next_ts(&mut self) -> String {
+        self.posted += 1;
+        format!("{}.{:06}", 1_764_000_000 + self.posted - 1, 100)
+    }
 }
 
 /// As in Slack's example of `users.info`, of a full member.

@@ -42,17 +42,17 @@ const ADAPTERS: [(&str, bool, &str); 12] = [
     (
         "slack",
         false,
-        "Slack's OpenAPI file and a stand-in; no setting reaches it yet",
+        "Slack's OpenAPI file and a stand-in, with lost answers, deleted messages and 429; Slack itself wasn't called",
     ),
     (
         "jira",
         false,
-        "Jira's OpenAPI file by Prism, and a stand-in; no setting reaches it yet",
+        "Jira's OpenAPI file by Prism, and a stand-in, with lost answers and a search that is behind; no Jira was called",
     ),
     (
         "pagerduty",
         false,
-        "the published description of Events v2 by Prism, and a stand-in; no setting reaches it yet",
+        "the published description of Events v2 by Prism, and a stand-in, with lost answers; PagerDuty itself wasn't called",
     ),
 ];
 

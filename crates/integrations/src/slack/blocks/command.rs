@@ -65,8 +65,7 @@ impl Composer {
         format!(
             "{} {} · {} · {} · {owner}",
             shout(summary.severity),
-            self.ui
-                .link(&summary.incident_id, summary.incident_id.as_str()),
+            self.link(&summary.incident_id, summary.incident_id.as_str()),
             theirs(&summary.title, MAX_NAME),
             summary.status.name().replace('_', " "),
         )

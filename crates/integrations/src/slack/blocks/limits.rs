@@ -61,5 +61,3 @@ pub const MAX_DECISIONS: usize = 5;
 pub const MAX_SUMMARY_SECTIONS: usize = 20;
 /// Incidents in the answer to a slash command.
 pub const MAX_LISTED: usize = 15;
-/// The address of the user interface, so that a link to an incident fits into a button.
-pub const MAX_UI_BASE: usize = 2000;

@@ -45,7 +45,7 @@ impl Composer {
                 .map(|text| section(text)),
         );
         blocks.extend(reasons(state).iter().map(|text| section(text)));
-        blocks.push(section(&self.ui.link(&incident.id, "Open in DataPulse")));
+        blocks.push(section(&self.link(&incident.id, "Open in DataPulse")));
         blocks.push(reason_input(asked.approve));
         Ok(json!({
             "type": "modal",
@@ -64,7 +64,7 @@ impl Composer {
     /// In place of a modal for a decision: why there is none, and the way to DataPulse.
     pub fn no_decision(&self, incident: &IncidentId, says: &str) -> Value {
         let mut view = notice("No decision here", says);
-        let link = section(&self.ui.link(incident, "Open in DataPulse"));
+        let link = section(&self.link(incident, "Open in DataPulse"));
         if let Some(blocks) = view["blocks"].as_array_mut() {
             blocks.push(link);
         }

@@ -1,6 +1,6 @@
 //! Blocks and their elements, one by one.
 
-use model::{Incident, Severity};
+use model::{Incident, IncidentId, Severity};
 use serde_json::{Value, json};
 
 use super::limits::{
@@ -75,6 +75,13 @@ pub fn button(says: &str, action: &str, value: &str, style: Option<&str>) -> Val
 }
 
 impl Composer {
+    /// A link to an incident, whose text is ours.
+    pub(super) fn link(&self, id: &IncidentId, says: &str) -> String {
+        let url = self.ui.incident(id);
+        let url = url.replace('&', "&amp;").replace('|', "%7C");
+        format!("<{url}|{says}>")
+    }
+
     /// The way to DataPulse: a button among others, or a line with a link.
     pub(super) fn way(&self, incident: &Incident, mut buttons: Vec<Value>) -> Value {
         match self.form {
@@ -87,7 +94,7 @@ impl Composer {
                 }));
                 actions(buttons)
             }
-            Form::LinkOnly => section(&self.ui.link(&incident.id, "Open in DataPulse")),
+            Form::LinkOnly => section(&self.link(&incident.id, "Open in DataPulse")),
         }
     }
 }

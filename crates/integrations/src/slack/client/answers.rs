@@ -104,6 +104,14 @@ pub(super) fn read<T: DeserializeOwned>(method: &str, answer: Value) -> Result<T
     })
 }
 
+/// Slack's own word in the text of an error of ours: `channel_not_found`.
+pub fn refusal_code(says: &str) -> Option<&str> {
+    let rest = says.strip_prefix("slack ")?;
+    let word = rest.split_once(": ")?.1.split([':', ' ']).next()?;
+    let is_code = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+    (!word.is_empty() && word.chars().all(is_code)).then_some(word)
+}
+
 fn refusal(what: &str, body: &Value) -> Error {
     let error = body["error"].as_str().unwrap_or("no reason");
     let mut text = format!("{what}: {}", one_line(error, MAX_WORDS));
@@ -134,5 +142,27 @@ fn later(text: &str) -> Error {
     Error::Later {
         says: format!("{text}: it doesn't say when to come back, {seconds} s are taken"),
         after: USUAL_WAIT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn slacks_word_is_read_from_what_we_say_of_it() {
+        for error in ["message_not_found", "channel_not_found", "not_known_to_us"] {
+            let says = refusal("slack chat.update", &json!({ "ok": false, "error": error }));
+            assert_eq!(refusal_code(&says.to_string()), Some(error), "{says}");
+        }
+        let needed = json!({ "error": "missing_scope", "needed": "channels:history" });
+        let says = refusal("slack conversations.history", &needed).to_string();
+        assert_eq!(refusal_code(&says), Some("missing_scope"));
+        for other in ["slack chat.update: status 404", "host: refused", ""] {
+            assert_ne!(refusal_code(other), Some("channel_not_found"));
+        }
+        assert_eq!(refusal_code("jira: GET issue: x"), None);
     }
 }
