@@ -2030,6 +2030,22 @@ export interface components {
             version?: string | null;
             description?: string | null;
         };
+        ChannelFailure: {
+            at: components["schemas"]["Timestamp"];
+            says: string;
+        };
+        /** @description How one channel does. */
+        ChannelHealth: {
+            last_delivery?: components["schemas"]["Timestamp"] | null;
+            last_error?: components["schemas"]["ChannelFailure"] | null;
+            failing_since?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description Notices that it hasn't got.
+             */
+            undelivered: number;
+            oldest_undelivered?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description The query that tells whether it helped: the one that raised the alarm. */
         Check: {
             tool: string;
@@ -2330,6 +2346,8 @@ export interface components {
              */
             about: number;
             key: string;
+            /** @description Where it lies at the channel: a message, a ticket. */
+            place?: string | null;
             /** @enum {string} */
             kind: "notice_sent";
         } | {
@@ -2464,6 +2482,13 @@ export interface components {
             newest_telemetry?: components["schemas"]["Timestamp"] | null;
             telemetry_stopped: boolean;
             failure?: string | null;
+            /**
+             * @description Whom people are told through, by name, and how each does since this process began: in the
+             *     answer of `/health` alone.
+             */
+            channels?: {
+                [key: string]: components["schemas"]["ChannelHealth"];
+            };
         };
         Hypothesis: {
             /** @description `H1`, `H2`, … in the order of the ranking. */
@@ -3273,7 +3298,7 @@ export interface components {
             };
         };
         /** @enum {string} */
-        Topic: "incident" | "report" | "approval_wanted" | "assigned" | "break_glass" | "outcome" | "person_needed";
+        Topic: "incident" | "report" | "approval_wanted" | "acknowledged" | "assigned" | "break_glass" | "outcome" | "person_needed";
         /** @description A public key that is trusted here, and for whom. */
         Trusted: {
             /** @description Hexadecimal, 32 bytes. */

@@ -270,7 +270,7 @@ async fn an_outage_is_worked_off_in_order_though_the_incident_is_over() {
     while notifier.left_over().is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(notifier.left_over(), [id.clone()]);
+    assert_eq!(notifier.left_over(), std::slice::from_ref(&id));
     world.look(&notifier, &id).await;
     assert_eq!(chat.took(), [1, 2, 3]);
     let sent = world.sent(&id).await;
