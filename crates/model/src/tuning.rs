@@ -328,7 +328,8 @@ mod tests {
         assert!(old.contains("version 7"), "{old}");
         let unknown = said(&format!("{text}\nnews = 1.0\n"));
         assert!(unknown.contains("news"), "{unknown}");
-        let infinite = said(&text.replace("fall = 0.7726", "fall = inf"));
+        let fall = format!("fall = {}", embedded().series.fall);
+        let infinite = said(&text.replace(&fall, "fall = inf"));
         assert!(infinite.contains("series.fall"), "{infinite}");
     }
 }

@@ -16,8 +16,9 @@ const MAX_DELAY_US: i64 = 20 * 60_000_000;
 const LIKELY_DELAY_US: f64 = 15.0 * 60e6;
 /// Where nothing in the data speaks, the alarm's usual delay.
 const USUAL_DELAY_US: i64 = 2 * 60_000_000;
-/// Seconds before the alarm at which requests are parted for a try.
-const TRIES_S: [i64; 8] = [30, 60, 90, 120, 180, 240, 360, 600];
+/// Requests are parted for a try at each whole step of this, and at its half around the best, in
+/// microseconds: of the clock, so that a later alarm tries the same moments.
+const TRY_STEP_US: i64 = 20_000_000;
 /// One point's deviation counts up to this.
 const MAX_POINT: f64 = 6.0;
 /// Contrast of metrics from which their word is taken.
@@ -104,8 +105,7 @@ fn step_us(o: &Observations) -> Option<i64> {
 /// The try that parts requests best: by what follows what, and by the time that was added.
 fn by_requests(requests: &Requests, at: i64, weights: &CauseWeights) -> Option<i64> {
     let mut best: Option<(i64, f64)> = None;
-    for seconds in TRIES_S {
-        let onset = at - seconds * 1_000_000;
+    let parted = |onset: i64, best: &mut Option<(i64, f64)>| {
         let late = requests.late(onset);
         let shift = shifts(requests, &late, weights)
             .first()
@@ -117,7 +117,19 @@ fn by_requests(requests: &Requests, at: i64, weights: &CauseWeights) -> Option<i
             .fold(0.0, f64::max);
         let weight = shift + 40.0 * most / usual_s.max(1.0);
         if best.is_none_or(|best| weight > best.1) {
-            best = Some((onset, weight));
+            *best = Some((onset, weight));
+        }
+    };
+    let first = (at - MAX_DELAY_US).div_euclid(TRY_STEP_US) + 1;
+    // The latest first: of moments that part alike the one nearest to the alarm is taken.
+    for step in (first..=at.div_euclid(TRY_STEP_US)).rev() {
+        parted(step * TRY_STEP_US, &mut best);
+    }
+    if let Some((coarse, _)) = best {
+        for onset in [coarse - TRY_STEP_US / 2, coarse + TRY_STEP_US / 2] {
+            if onset <= at {
+                parted(onset, &mut best);
+            }
         }
     }
     best.filter(|best| best.1 > 10.0).map(|best| best.0)

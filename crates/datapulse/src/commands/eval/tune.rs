@@ -136,7 +136,7 @@ impl Suites {
         let of_series = self.series.iter().map(|suite| Measured {
             suite: suite.suite.name.clone(),
             cases: suite.series.len(),
-            figure: of_series::figure(suite, tuning),
+            figure: of_series::figure(suite, tuning).0,
             brier: None,
         });
         measured(&self.items, tuning)

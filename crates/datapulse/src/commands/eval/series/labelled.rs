@@ -64,8 +64,9 @@ fn read(suite: &Suite, name: &str) -> Result<Recorded> {
 }
 
 impl Labelled {
-    /// The suite's first measure with these scores of its series: 0 to 1.
-    pub fn figure(&self, scores: &[Vec<f64>]) -> f64 {
+    /// The suite's first measure with these scores of its series, 0 to 1, and the threshold that is
+    /// best for it.
+    pub fn figure(&self, scores: &[Vec<f64>]) -> (f64, f64) {
         let one = |(series, scores): (&Recorded, &Vec<f64>)| {
             let windows = self
                 .windows

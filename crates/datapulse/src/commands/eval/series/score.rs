@@ -125,13 +125,14 @@ impl Report {
     }
 }
 
-/// What a suite is scored by first, 0 to 1: NAB's standard profile, or the F1 of events.
-pub fn main_figure(suite: &Suite, series: &[Scored]) -> f64 {
+/// What a suite is scored by first, 0 to 1, and the threshold that is best for it: NAB's standard
+/// profile, or the F1 of events.
+pub fn main_figure(suite: &Suite, series: &[Scored]) -> (f64, f64) {
     let first = figures(suite, series).into_iter().next();
-    let best = first.map_or(0.0, |first| first.1.best);
+    let (best, threshold) = first.map_or((0.0, 1.0), |(_, one)| (one.best, one.threshold));
     match suite.measure {
-        Measure::Nab => best / 100.0,
-        Measure::Event => best,
+        Measure::Nab => (best / 100.0, threshold),
+        Measure::Event => (best, threshold),
     }
 }
 

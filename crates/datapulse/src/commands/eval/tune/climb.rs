@@ -10,7 +10,7 @@ const NARROW: f64 = 0.15;
 /// Numbers that one candidate changes at most.
 const MAX_CHANGED: u64 = 3;
 /// What the mean squared logarithm of all changes costs: a number goes nowhere without a reason.
-const DISTANCE: f64 = 0.004;
+const DISTANCE: f64 = 0.03;
 
 pub struct Climb {
     start: Tuning,

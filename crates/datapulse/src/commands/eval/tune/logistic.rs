@@ -4,7 +4,7 @@
 /// Newton's steps: it has converged after a handful.
 const STEPS: usize = 50;
 /// What a coefficient's distance from its start costs, in squared units.
-pub const RIDGE: f64 = 0.1;
+pub const RIDGE: f64 = 1.0;
 
 /// What was seen, whether it was right, and what it counts.
 #[derive(Debug, Clone, PartialEq)]

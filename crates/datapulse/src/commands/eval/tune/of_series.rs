@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use model::tuning::{SeriesDetector, Tuning};
-use sentinel::series::Detector;
+use sentinel::series::{ALARM, Detector};
 
 use super::climb::{Climb, mean_of_suites, on_all_cores};
 use crate::commands::eval::series::{Labelled, Recorded, labelled};
 
 /// Candidates that are tried where nothing else is said.
 pub const ROUNDS: usize = 300;
+/// A threshold closer than this to 0 or 1 says nothing.
+const LEAST: f64 = 0.05;
 
 /// All suites of a folder, whole in memory.
 pub fn load(dir: &Path) -> Result<Vec<Labelled>> {
@@ -39,17 +41,31 @@ pub fn search(
         }
         told(best_value);
     }
+    centred(suites, best)
+}
+
+/// With an alarm at [`ALARM`] where it is best in the middle of the suites.
+fn centred(suites: &[&Labelled], mut best: Tuning) -> Tuning {
+    let of = |suite: &&Labelled| {
+        let threshold = figure(suite, &best).1.clamp(LEAST, 1.0 - LEAST);
+        // A surprise of so many times what makes a score of one half.
+        threshold / (1.0 - threshold)
+    };
+    let mut times: Vec<f64> = suites.iter().map(of).collect();
+    times.sort_by(f64::total_cmp);
+    let wanted = ALARM / (1.0 - ALARM);
+    best.series.half *= times.get(times.len() / 2).copied().unwrap_or(wanted) / wanted;
     best
 }
 
 fn value(suites: &[&Labelled], tuning: &Tuning) -> f64 {
-    let of = |suite: &&Labelled| (suite.suite.name.clone(), figure(suite, tuning));
+    let of = |suite: &&Labelled| (suite.suite.name.clone(), figure(suite, tuning).0);
     let figures: Vec<(String, f64)> = suites.iter().map(of).collect();
     mean_of_suites(figures.iter().map(|one| (one.0.as_str(), one.1)))
 }
 
-/// A suite's first measure, 0 to 1, at the threshold that is best for it.
-pub fn figure(suite: &Labelled, tuning: &Tuning) -> f64 {
+/// A suite's first measure, 0 to 1, and the threshold that is best for it.
+pub fn figure(suite: &Labelled, tuning: &Tuning) -> (f64, f64) {
     let tuning = Arc::new(tuning.series.clone());
     suite.figure(&scores(&suite.series, &tuning))
 }

@@ -9,7 +9,7 @@ use super::item::{ChangeSigns, Item, change_signs, signs};
 use super::logistic::{Point, fit};
 
 /// Candidates that are tried where nothing else is said.
-pub const ROUNDS: usize = 500;
+pub const ROUNDS: usize = 300;
 /// One candidate in so many changes what the signals themselves say, which takes long to weigh.
 const DEEP_EACH: u64 = 25;
 /// Numbers that the signals are made with, before they are added up.
@@ -69,21 +69,28 @@ fn value(items: &[&Item], weighed: &Weighed, tuning: &Tuning) -> f64 {
     mean_of_suites(worths)
 }
 
+/// A suite, what was seen, whether it was right, and what it counts.
+type Judged<'a> = (&'a str, Vec<f64>, bool, f64);
+
+/// What a moment counts at which nothing had failed: somebody asks seldom then.
+const CALM: f64 = 0.25;
+
 /// The curves of confidence that fit these items best, each suite counting the same. At moments when
 /// nothing had failed every name is wrong.
 pub fn calibrate(items: &[&Item], tuning: &Tuning) -> Tuning {
     let curve = &tuning.confidence;
     let mut causes = Vec::new();
-    let mut changes: [Vec<(&str, Vec<f64>, bool)>; 3] = Default::default();
+    let mut changes: [Vec<Judged<'_>>; 3] = Default::default();
     for item in items {
         let ranking = rank(item, tuning);
         if let Some((signs, right)) = signs(item, &ranking, curve.half_weight) {
-            causes.push((item.suite.as_str(), of_cause(signs), right));
+            causes.push((item.suite.as_str(), of_cause(signs), right, 1.0));
         }
         if let Some(calm) = &item.calm {
             let ranking = analyst::weigh::weigh(calm, tuning);
             let signs = confidence::Signs::of(&ranking.suspects, &ranking.said, curve.half_weight);
-            causes.extend(signs.map(|signs| (item.suite.as_str(), of_cause(signs), false)));
+            let point = |signs| (item.suite.as_str(), of_cause(signs), false, CALM);
+            causes.extend(signs.map(point));
         }
         if let Some((signs, right)) = change_signs(item, &ranking) {
             let (place, x) = match signs {
@@ -91,7 +98,7 @@ pub fn calibrate(items: &[&Item], tuning: &Tuning) -> Tuning {
                 ChangeSigns::Only { score } => (1, vec![1.0, score]),
                 ChangeSigns::First { score, lead } => (2, vec![1.0, score, lead]),
             };
-            changes[place].push((item.suite.as_str(), x, right));
+            changes[place].push((item.suite.as_str(), x, right, 1.0));
         }
     }
     let mut fitted = tuning.clone();
@@ -128,16 +135,16 @@ fn of_cause(signs: confidence::Signs) -> Vec<f64> {
 }
 
 /// Each suite counts as much as the others, and all of them as many as there are.
-fn points(seen: &[(&str, Vec<f64>, bool)]) -> Vec<Point> {
+fn points(seen: &[Judged<'_>]) -> Vec<Point> {
     let mut sizes: std::collections::BTreeMap<&str, f64> = Default::default();
-    for (suite, ..) in seen {
-        *sizes.entry(suite).or_default() += 1.0;
+    for (suite, _, _, counts) in seen {
+        *sizes.entry(suite).or_default() += counts;
     }
     let each = seen.len() as f64 / sizes.len().max(1) as f64;
-    let point = |(suite, x, right): &(&str, Vec<f64>, bool)| Point {
+    let point = |(suite, x, right, counts): &Judged<'_>| Point {
         x: x.clone(),
         right: *right,
-        weight: each / sizes[suite],
+        weight: counts * each / sizes[suite],
     };
     seen.iter().map(point).collect()
 }
@@ -149,9 +156,9 @@ mod tests {
     #[test]
     fn each_suite_counts_the_same() {
         let values = [("a", 1.0), ("a", 1.0), ("a", 1.0), ("b", 0.0)];
-        let seen: Vec<(&str, Vec<f64>, bool)> = values
+        let seen: Vec<Judged<'_>> = values
             .iter()
-            .map(|one| (one.0, vec![1.0], one.1 > 0.5))
+            .map(|one| (one.0, vec![1.0], one.1 > 0.5, 1.0))
             .collect();
         let weights: Vec<f64> = points(&seen).iter().map(|point| point.weight).collect();
         assert_eq!(weights[3], weights[0] + weights[1] + weights[2]);
