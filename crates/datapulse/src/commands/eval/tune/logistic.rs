@@ -97,8 +97,8 @@ mod tests {
     fn many_points_are_believed() {
         // Shares of .25 at 0 and .75 at 1: logits of -1.0986 and 1.0986.
         let beta = fit(&points(&[(0.0, 250, 1000), (1.0, 750, 1000)]), &[0.0, 0.0]);
-        assert!((beta[0] + 1.0986).abs() < 0.01, "{beta:?}");
-        assert!((beta[1] - 2.1972).abs() < 0.01, "{beta:?}");
+        assert!((beta[0] + 1.0986).abs() < 0.05, "{beta:?}");
+        assert!((beta[1] - 2.1972).abs() < 0.05, "{beta:?}");
     }
 
     #[test]
