@@ -35,7 +35,8 @@ mod tests;
 pub mod transitions;
 
 pub use comments::{Remark, Remarked};
-pub use incoming::{Arrived, Door, OutsideComment, OutsideStatus, Proof, Said, Unheard};
+pub use crate::callback::Unheard;
+pub use incoming::{Arrived, Door, OutsideComment, OutsideStatus, Proof, Said};
 pub use issue::{Opened, Ticket};
 pub use transitions::Moved;
 

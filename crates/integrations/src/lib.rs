@@ -10,6 +10,7 @@
 pub mod alerts;
 pub mod anchors;
 mod body_signature;
+pub mod callback;
 pub mod channel;
 pub mod deployments;
 pub mod error;

@@ -17,7 +17,8 @@ pub mod on_call;
 mod tests;
 
 pub use events::{Alert, Change, EVENTS, Events};
-pub use incoming::{Arrived, Door, OutsideAct, OutsideNote, Said, Unheard, What};
+pub use crate::callback::Unheard;
+pub use incoming::{Arrived, Door, OutsideAct, OutsideNote, Said, What};
 pub use on_call::{OnCall, Person, REST};
 
 /// Wall time of one request.

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{IssueKey, JiraSettings, said};
 use crate::body_signature::is_signed;
-use crate::replayed::{Latest, Replayed, Taken};
+use crate::callback::{self, Memory, Reading, Unheard};
 use crate::secret::Secret;
 
 /// Where Jira writes `sha256=` and its signature, in lower case.
@@ -70,26 +70,20 @@ pub enum Said {
     },
 }
 
-/// A callback that was taken. Answer it with 200.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrived {
-    /// The digest of its body: the same callback has the same, whoever sends it again.
-    pub key: Digest,
-    pub said: Said,
-}
+/// A callback that was taken, by the digest of its body. Answer it with 200.
+pub type Arrived = callback::Arrived<Said>;
 
-/// A callback that was not taken. The texts name no secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unheard {
-    /// Answer 401.
-    #[error("{0}")]
-    Unproven(String),
-    /// Answer 400.
-    #[error("{0}")]
-    Unreadable(String),
-    /// Answer 413.
-    #[error("the body is over {MAX_BODY} bytes")]
-    TooLarge,
+impl callback::Said for Said {
+    fn nothing(why: &'static str) -> Self {
+        Self::Nothing { why }
+    }
+
+    fn change(&self) -> Option<(&str, &'static str)> {
+        match self {
+            Self::Status(status) => Some((status.issue.as_str(), "a later move came before it")),
+            Self::Comment(_) | Self::Nothing { .. } => None,
+        }
+    }
 }
 
 /// The door that Jira knocks on. One for each webhook.
@@ -100,8 +94,7 @@ pub struct Door {
     /// Our own account: what it does is an echo.
     account: String,
     meanings: BTreeMap<String, Status>,
-    replayed: Replayed,
-    moved: Latest,
+    memory: Memory,
 }
 
 impl Door {
@@ -115,8 +108,7 @@ impl Door {
             meanings: meanings
                 .map(|(name, status)| (folded(name), *status))
                 .collect(),
-            replayed: Replayed::default(),
-            moved: Latest::default(),
+            memory: Memory::default(),
         }
     }
 
@@ -130,36 +122,25 @@ impl Door {
         body: &[u8],
         now: Timestamp,
     ) -> Result<Arrived, Unheard> {
-        if body.len() > MAX_BODY {
-            return Err(Unheard::TooLarge);
-        }
+        callback::sized(body, MAX_BODY)?;
         self.proof.check(header, body)?;
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|error| Unheard::Unreadable(format!("the body is no JSON: {error}")))?;
+        let value = callback::json(body)?;
         let at = value.get("timestamp").and_then(Value::as_i64);
         let at = Timestamp(at.ok_or_else(|| {
             Unheard::Unreadable("timestamp: expected milliseconds since 1970".to_owned())
         })?);
-        let said = self.said(&value, at)?;
-        let key = Digest::of(body);
-        let said = match self.replayed.take(key, at, now) {
-            Taken::New => self.in_order(said, now),
-            Taken::Again => nothing("it was taken before"),
-            Taken::TooOld => {
-                let says = "timestamp: too old: it was sent before, or the clocks differ";
-                return Err(Unheard::Unproven(says.to_owned()));
-            }
-            Taken::TooNew => {
-                let says = "timestamp: in the future: the clocks differ";
-                return Err(Unheard::Unproven(says.to_owned()));
-            }
+        let reading = Reading {
+            key: Digest::of(body),
+            at,
+            field: "timestamp",
+            said: self.said(&value, at)?,
         };
-        Ok(Arrived { key, said })
+        self.memory.take(reading, now)
     }
 
     /// What a callback said could not be kept: answer 503, and Jira's next try is taken as new.
     pub fn give_back(&self, arrived: &Arrived) {
-        self.replayed.give_back(&arrived.key);
+        self.memory.give_back(&arrived.key);
     }
 
     fn said(&self, value: &Value, at: Timestamp) -> Result<Said, Unheard> {
@@ -244,20 +225,6 @@ impl Door {
         let key = IssueKey::parse(key)
             .ok_or_else(|| Unheard::Unreadable("issue.key: is no key of an issue".to_owned()))?;
         Ok((key.project() == self.project).then_some(key))
-    }
-
-    /// A move that another one has overtaken says nothing any more.
-    fn in_order(&self, said: Said, now: Timestamp) -> Said {
-        match &said {
-            Said::Status(status)
-                if self
-                    .moved
-                    .is_overtaken(status.issue.as_str(), status.at, now) =>
-            {
-                nothing("a later move came before it")
-            }
-            _ => said,
-        }
     }
 }
 

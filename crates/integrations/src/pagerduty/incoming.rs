@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::body_signature::is_signed;
-use crate::replayed::{Latest, Replayed, Taken};
+use crate::callback::{self, Memory, Reading, Unheard};
 use crate::secret::Secret;
 
 /// Where PagerDuty writes its signatures, in lower case: `v1=` and hexadecimal digits, several with
@@ -90,35 +90,28 @@ pub enum Said {
     },
 }
 
-/// A callback that was taken. Answer it with 202, whatever it said: PagerDuty stops sending for a
-/// day after a few refusals.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrived {
-    /// The digest of the event's id: the same event has the same, however often it is sent.
-    pub key: Digest,
-    pub said: Said,
-}
+/// A callback that was taken, by the digest of the event's id. Answer it with 202, whatever it said:
+/// PagerDuty stops sending for a day after a few refusals.
+pub type Arrived = callback::Arrived<Said>;
 
-/// A callback that was not taken. The texts name no secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unheard {
-    /// Answer 401.
-    #[error("{0}")]
-    Unproven(String),
-    /// Answer 400.
-    #[error("{0}")]
-    Unreadable(String),
-    /// Answer 413.
-    #[error("the body is over {MAX_BODY} bytes")]
-    TooLarge,
+impl callback::Said for Said {
+    fn nothing(why: &'static str) -> Self {
+        Self::Nothing { why }
+    }
+
+    fn change(&self) -> Option<(&str, &'static str)> {
+        match self {
+            Self::Act(act) => Some((&act.pagerduty, "a later act came before it")),
+            Self::Linked { .. } | Self::Note(_) | Self::Ping | Self::Nothing { .. } => None,
+        }
+    }
 }
 
 /// The door that PagerDuty knocks on. One for each webhook subscription.
 #[derive(Debug)]
 pub struct Door {
     secret: Secret,
-    replayed: Replayed,
-    latest: Latest,
+    memory: Memory,
 }
 
 impl Door {
@@ -126,8 +119,7 @@ impl Door {
     pub fn new(secret: Secret) -> Self {
         Self {
             secret,
-            replayed: Replayed::default(),
-            latest: Latest::default(),
+            memory: Memory::default(),
         }
     }
 
@@ -141,38 +133,27 @@ impl Door {
         body: &[u8],
         now: Timestamp,
     ) -> Result<Arrived, Unheard> {
-        if body.len() > MAX_BODY {
-            return Err(Unheard::TooLarge);
-        }
+        callback::sized(body, MAX_BODY)?;
         self.prove(header(SIGNATURE), body)?;
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|error| Unheard::Unreadable(format!("the body is no JSON: {error}")))?;
+        let value = callback::json(body)?;
         let event = value.get("event").ok_or_else(|| missing("event"))?;
         let id = text(event, "id").ok_or_else(|| missing("event.id"))?;
         let at = event.get("occurred_at").and_then(Value::as_str);
         let at = at
             .and_then(Timestamp::parse)
             .ok_or_else(|| missing("event.occurred_at"))?;
-        let said = said(event, at)?;
-        let key = Digest::of_pieces(&[b"pagerduty", id.as_bytes()]);
-        let said = match self.replayed.take(key, at, now) {
-            Taken::New => self.in_order(said, now),
-            Taken::Again => nothing("it was taken before"),
-            Taken::TooOld => {
-                let says = "event.occurred_at: too old: it was sent before, or the clocks differ";
-                return Err(Unheard::Unproven(says.to_owned()));
-            }
-            Taken::TooNew => {
-                let says = "event.occurred_at: in the future: the clocks differ";
-                return Err(Unheard::Unproven(says.to_owned()));
-            }
+        let reading = Reading {
+            key: Digest::of_pieces(&[b"pagerduty", id.as_bytes()]),
+            at,
+            field: "event.occurred_at",
+            said: said(event, at)?,
         };
-        Ok(Arrived { key, said })
+        self.memory.take(reading, now)
     }
 
     /// What a callback said could not be kept: answer 503, and PagerDuty's next try is taken as new.
     pub fn give_back(&self, arrived: &Arrived) {
-        self.replayed.give_back(&arrived.key);
+        self.memory.give_back(&arrived.key);
     }
 
     fn prove(&self, given: Option<&str>, body: &[u8]) -> Result<(), Unheard> {
@@ -188,16 +169,6 @@ impl Door {
         }
         let says = "no v1 signature is that of the configured secret over what was sent";
         Err(Unheard::Unproven(says.to_owned()))
-    }
-
-    /// An act that another one has overtaken says nothing any more.
-    fn in_order(&self, said: Said, now: Timestamp) -> Said {
-        match &said {
-            Said::Act(act) if self.latest.is_overtaken(&act.pagerduty, act.at, now) => {
-                nothing("a later act came before it")
-            }
-            _ => said,
-        }
     }
 }
 

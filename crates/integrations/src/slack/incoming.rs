@@ -10,7 +10,7 @@ pub mod payload;
 pub mod signature;
 mod who;
 
-pub use command::Wish;
+pub use command::{Taker, Wish};
 pub use gate::{Gate, NotTaken};
 pub use payload::{Click, Command, Happened, Incoming, Sender, Submission, Unreadable};
 pub use signature::Unproven;

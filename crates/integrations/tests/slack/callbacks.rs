@@ -6,7 +6,7 @@ use integrations::slack::Incoming;
 use integrations::slack::blocks::{APPROVE, Asked, DECISION, Stale, Wanted};
 use integrations::slack::incoming::gate::MAX_BODY;
 use integrations::slack::incoming::signature::{MAX_AGE_S, SIGNATURE_HEADER, TIMESTAMP_HEADER};
-use integrations::slack::incoming::{Command, Gate, NotTaken, Unproven, Wish};
+use integrations::slack::incoming::{Command, Gate, NotTaken, Taker, Unproven, Wish};
 use model::incident::{AutomationMade, ProposalStage};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -439,4 +439,73 @@ fn a_no_stops_what_runs_without_a_person_until_it_begins() {
     assert!(yes.check(&automatic, TEAM, USER, now).is_err());
     automatic.proposals[0].stage = ProposalStage::Executing;
     assert!(no.check(&automatic, TEAM, USER, now).is_err(), "too late");
+}
+
+#[test]
+fn a_wish_is_understood_as_a_whole_or_does_nothing() {
+    let incident = model::IncidentId::parse("INC-202611-0a1b2c3d4e5f").expect("an id");
+    let other = model::IncidentId::parse("INC-202611-0a1b2c3d4e50").expect("an id");
+    let command = |text: &str| {
+        let body = format!(
+            "api_app_id={APP}&team_id={TEAM}&user_id={USER}&command=%2Fdatapulse&trigger_id=1.2.w&text={}",
+            url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()
+        );
+        match Incoming::from_http(FORM, body.as_bytes()) {
+            Ok(Incoming::Command(command)) => command.wish(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let assign = |to| Wish::Assign {
+        incident: incident.clone(),
+        to,
+    };
+    let closed = |double_of| Wish::Close {
+        incident: incident.clone(),
+        double_of,
+        reason: "a test of ours".to_owned(),
+    };
+    let id = incident.as_str();
+    for (text, wish) in [
+        (
+            "stop the rollback went wrong".to_owned(),
+            Wish::Stop("the rollback went wrong".to_owned()),
+        ),
+        (
+            format!("NOTE {id}  it was  me "),
+            Wish::Note {
+                incident: incident.clone(),
+                text: "it was  me".to_owned(),
+            },
+        ),
+        (format!("assign {id} me"), assign(Taker::Me)),
+        (
+            format!("assign {id} <@U0ANNA|anna>"),
+            assign(Taker::User("U0ANNA".to_owned())),
+        ),
+        (
+            format!("assign {id} team shop floor"),
+            assign(Taker::Team("shop floor".to_owned())),
+        ),
+        (format!("close {id} a test of ours"), closed(None)),
+        (
+            format!("close {id} duplicate {other} a test of ours"),
+            closed(Some(other.clone())),
+        ),
+    ] {
+        assert_eq!(command(&text), wish, "{text}");
+    }
+    for text in [
+        "stop".to_owned(),
+        format!("note {id}"),
+        format!("assign {id}"),
+        format!("assign {id} anna"),
+        format!("assign {id} <@U0<!here>>"),
+        format!("assign {id} me too"),
+        format!("close {id}"),
+        format!("close {id} duplicate of the other one"),
+        format!("close {id} duplicate {other}"),
+        "close everything".to_owned(),
+    ] {
+        assert_eq!(command(&text), Wish::Help, "{text}");
+    }
 }

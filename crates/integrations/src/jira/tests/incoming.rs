@@ -145,7 +145,7 @@ fn what_is_old_or_from_the_future_is_refused() {
     ] {
         let unheard = knock(&door(), &call, now).expect_err("is refused");
         assert!(
-            matches!(&unheard, Unheard::Unproven(why) if why.contains(says)),
+            matches!(&unheard, Unheard::Untimely(why) if why.contains(says)),
             "{unheard:?}"
         );
     }
@@ -260,7 +260,7 @@ fn what_cannot_be_read_says_which_field() {
     assert_eq!(without("/comment", "body"), "comment.body: is missing");
     assert!(without("", "webhookEvent").starts_with("webhookEvent: is missing"));
     let large = json!({ "x": "y".repeat(MAX_BODY) });
-    assert_eq!(knock(&door(), &large, NOW), Err(Unheard::TooLarge));
+    assert_eq!(knock(&door(), &large, NOW), Err(Unheard::TooLarge(MAX_BODY)));
     assert!(matches!(
         knock(&door(), &json!("x"), NOW),
         Err(Unheard::Unreadable(_))

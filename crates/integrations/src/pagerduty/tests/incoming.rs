@@ -211,7 +211,7 @@ fn what_is_old_or_overtaken_does_nothing() {
     for now in [NOW.plus_ms(MAX_AGE_MS + 1), NOW.plus_ms(-MAX_AHEAD_MS - 1)] {
         assert!(matches!(
             knock(&door, &call, now),
-            Err(Unheard::Unproven(_))
+            Err(Unheard::Untimely(_))
         ));
     }
 }
@@ -233,5 +233,5 @@ fn what_cannot_be_read_says_which_field() {
     assert_eq!(without("/event", "data"), says("event.data"));
     assert_eq!(without("/event/data", "id"), says("event.data.id"));
     let large = json!({ "x": "y".repeat(MAX_BODY) });
-    assert_eq!(knock(&door(), &large, NOW), Err(Unheard::TooLarge));
+    assert_eq!(knock(&door(), &large, NOW), Err(Unheard::TooLarge(MAX_BODY)));
 }
