@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use casework::people::local_subject;
+use casework::people::{PersonStanding, local_subject};
 use model::{Actor, Role, Scope, Timestamp};
 use sha2::{Digest, Sha256};
 use store::{Knowledge, SavedToken};
@@ -72,6 +72,26 @@ impl Principal {
                 .collect(),
             person: true,
             via: "local".to_owned(),
+            token: None,
+            csrf: None,
+        }
+    }
+
+    /// A person who comes through another system, which has said who they are there: with what they
+    /// may do here, and nothing beyond what that system's way in allows. `via` is that way, with
+    /// their account.
+    pub fn mapped(subject: &str, standing: PersonStanding, allows: &[Scope], via: String) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            name: standing.name,
+            role: standing.role,
+            scopes: standing
+                .scopes
+                .into_iter()
+                .filter(|scope| allows.contains(scope))
+                .collect(),
+            person: true,
+            via,
             token: None,
             csrf: None,
         }

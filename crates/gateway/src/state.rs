@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::api::stream::MAX_STREAMS;
 use crate::auth::Sessions;
+use crate::hooks::doors::Doors;
 use crate::identity::Identity;
 use crate::intake::otlp::temporality::Deltas;
 use crate::intake::query::asynchronous::Queries;
@@ -60,6 +61,8 @@ pub struct Gateway {
     pub deployments_secret: Option<Secret>,
     /// The OpenID provider; `None`: only tokens and login links let people in.
     pub identity: Option<Arc<Identity>>,
+    /// What other systems' people knock at.
+    pub doors: Arc<Doors>,
     /// Held while a document is read, changed and stored.
     pub updates: Arc<Mutex<()>>,
     /// The last points of cumulative metrics; locked while a batch of them is stored.
@@ -79,6 +82,7 @@ impl Gateway {
             store: None,
             deployments_secret: None,
             identity: None,
+            doors: Arc::default(),
             updates: Arc::default(),
             deltas: Arc::new(Mutex::new(Deltas::default())),
         }
@@ -93,6 +97,12 @@ impl Gateway {
     /// With an OpenID provider.
     pub fn with_identity(mut self, identity: Option<Identity>) -> Self {
         self.identity = identity.map(Arc::new);
+        self
+    }
+
+    /// With doors for other systems' people.
+    pub fn with_doors(mut self, doors: Doors) -> Self {
+        self.doors = Arc::new(doors);
         self
     }
 

@@ -7,7 +7,7 @@ use casework::Clock;
 use indexmap::IndexMap;
 use model::approval::{self, Standing};
 use model::incident::{ProposalStage, ProposalState, RequestState};
-use model::{Action, ActionKind, Event, Incident, Policy, Scope, Seal};
+use model::{Action, ActionKind, Event, Incident, IncidentId, Policy, Scope, Seal};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::SavedPerson;
@@ -64,7 +64,7 @@ pub async fn list(
 }
 
 /// Why this person's yes to it would be refused.
-fn cannot(state: &ProposalState, principal: &Principal) -> Result<(), String> {
+pub fn cannot(state: &ProposalState, principal: &Principal) -> Result<(), String> {
     let id = &state.proposal.id;
     if state.stage != ProposalStage::Pending {
         return Err(format!("{id} is {}", state.stage.name()));
@@ -123,17 +123,40 @@ pub async fn decide(
     Body(body): Body<DecisionRequest>,
 ) -> Result<(StatusCode, Json<Incident>), Problem> {
     let id = incident_id(&id)?;
-    let incident = gateway.casework.incident(&id).await?;
+    let incident = write_decision(&gateway, &principal, &id, proposal, body, Remember::Yes).await?;
+    Ok((StatusCode::CREATED, Json(incident)))
+}
+
+/// Whether the way in that a person came by says what they may do from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remember {
+    Yes,
+    /// It only says who they are: what they may do is known from elsewhere, and stays as it is.
+    No,
+}
+
+/// A decision, whatever way it came by. When it returns, the record is written and synced.
+pub async fn write_decision(
+    gateway: &Gateway,
+    principal: &Principal,
+    id: &IncidentId,
+    proposal: String,
+    body: DecisionRequest,
+    remembers: Remember,
+) -> Result<Incident, Problem> {
+    let incident = gateway.casework.incident(id).await?;
     let state = offered(&incident, &proposal)?;
     if !body.reason.is_empty() {
         text("reason", &body.reason)?;
     }
     if body.break_glass {
-        may_break_glass(gateway.casework.policy(), &principal)?;
+        may_break_glass(gateway.casework.policy(), principal)?;
     } else if body.approve {
-        one_for_all(state, &principal).map_err(Problem::forbidden)?;
+        one_for_all(state, principal).map_err(Problem::forbidden)?;
     }
-    remember(&gateway, &principal).await?;
+    if remembers == Remember::Yes {
+        remember(gateway, principal).await?;
+    }
     let event = Event::Decided {
         proposal,
         seal: body.seal,
@@ -143,13 +166,13 @@ pub async fn decide(
     };
     let incident = gateway
         .casework
-        .record(&id, principal.actor(), event)
+        .record(id, principal.actor(), event)
         .await?;
     if body.break_glass {
         metrics::counter!("break_glass_total").increment(1);
         tracing::warn!(incident = %id, by = principal.name, "a person broke the glass");
     }
-    Ok((StatusCode::CREATED, Json(incident)))
+    Ok(incident)
 }
 
 fn may_break_glass(policy: &Policy, principal: &Principal) -> Result<(), Problem> {
