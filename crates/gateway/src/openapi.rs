@@ -165,9 +165,12 @@ fn operation(route: &Route, method: &str) -> Value {
         operation["parameters"] = Value::Array(parameters);
     }
     match route.access {
-        Access::Public => operation["security"] = json!([]),
+        Access::Public | Access::Proven => operation["security"] = json!([]),
         Access::Known => operation["security"] = json!([{ "token": [] }, { "session": [] }]),
-        Access::Scope(scope) | Access::Person(scope) | Access::Signed(scope) => {
+        Access::Scope(scope)
+        | Access::Person(scope)
+        | Access::Signed(scope)
+        | Access::SignedByGrafana(scope) => {
             operation["security"] =
                 json!([{ "token": [scope.name()] }, { "session": [scope.name()] }]);
         }

@@ -32,6 +32,10 @@ pub enum Access {
     Person(Scope),
     /// Whoever signs with the configured secret, or has the scope.
     Signed(Scope),
+    /// The same, signed as Grafana does.
+    SignedByGrafana(Scope),
+    /// Another system that proves itself as it does, and nobody else: no token lets in here.
+    Proven,
 }
 
 /// One route.
@@ -67,6 +71,20 @@ fn alert_hook(source: &str, summary: &'static str, handler: MethodRouter<Gateway
     Route {
         max_body: integrations::alerts::MAX_BODY,
         ..api("POST", &path, access, summary, ("", ""), handler)
+    }
+}
+
+/// Where another system tells what its people do.
+fn door(
+    system: &str,
+    summary: &'static str,
+    handler: MethodRouter<Gateway>,
+    max_body: usize,
+) -> Route {
+    let path = format!("/webhook/integrations/{system}");
+    Route {
+        max_body,
+        ..api("POST", &path, Access::Proven, summary, ("", ""), handler)
     }
 }
 
@@ -203,8 +221,11 @@ pub fn table() -> Vec<Route> {
         api("POST", "/login-links", Access::Known, "A link that logs a browser in once", ("", "LoginLink"), post(tokens::login_link)),
         Route { max_body: hooks::deployments::MAX_BODY, ..api("POST", "/webhook/integrations/deployments", Access::Signed(Scope::TelemetryWrite), "A deployment: in our own form, GitHub's, GitLab's or Argo CD's", ("", ""), post(hooks::deployments::post)) },
         alert_hook("alertmanager", "Alerts of Alertmanager, as findings", post(hooks::alerts::alertmanager)),
-        alert_hook("grafana", "Alerts of Grafana, as findings", post(hooks::alerts::grafana)),
+        Route { access: Access::SignedByGrafana(Scope::IncidentsWrite), ..alert_hook("grafana", "Alerts of Grafana, as findings", post(hooks::alerts::grafana)) },
         alert_hook("kibana", "Alerts of Kibana's rules, as findings", post(hooks::alerts::kibana)),
+        door("slack", "Buttons, modals and commands of the Slack app", post(hooks::slack::post), integrations::slack::incoming::gate::MAX_BODY),
+        door("jira", "What people comment on issues and where they move them", post(hooks::jira::post), integrations::jira::incoming::MAX_BODY),
+        door("pagerduty", "What people do with pages", post(hooks::pagerduty::post), integrations::pagerduty::incoming::MAX_BODY),
         api("GET", "/oidc/settings", Access::Public, "Whether an identity provider lets people in", ("", "LoginSettings"), get(login::settings)),
         api("GET", "/oidc/login", Access::Public, "To the identity provider", ("", ""), get(login::begin)),
         api("GET", "/oidc/callback", Access::Public, "Back from the identity provider", ("", ""), get(login::callback)),

@@ -47,10 +47,13 @@ async fn callers(server: &Server) -> Vec<Caller> {
 /// What the table says of a caller.
 fn expected(access: Access, caller: &Caller) -> Option<StatusCode> {
     let scope = match access {
-        Access::Public => return None,
+        Access::Public | Access::Proven => return None,
         Access::Known if caller.role.is_some() => return None,
         Access::Known => return Some(StatusCode::UNAUTHORIZED),
-        Access::Scope(scope) | Access::Person(scope) | Access::Signed(scope) => scope,
+        Access::Scope(scope)
+        | Access::Person(scope)
+        | Access::Signed(scope)
+        | Access::SignedByGrafana(scope) => scope,
     };
     let Some(role) = caller.role else {
         return Some(StatusCode::UNAUTHORIZED);

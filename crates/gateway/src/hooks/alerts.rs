@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use casework::Clock;
 use casework::open::{Heading, Opened};
 use casework::outside;
+use integrations::alerts::proof::{GRAFANA_SIGNATURE, Unproven};
 use integrations::alerts::{self, OutsideAlert, Refusal, Rules, Source};
-use model::{Finding, IncidentId, Signal, Subject, Timestamp, Window};
+use model::{Finding, IncidentId, Role, Scope, Signal, Subject, Timestamp, Window};
 use serde::Serialize;
 use store::{Document, ItemResult, Operation};
 
@@ -21,6 +23,7 @@ use crate::intake::tally::tally;
 use crate::intake::{Came, whole};
 use crate::problem::Problem;
 use crate::state::Gateway;
+use crate::wrongs::Peer;
 
 const INTAKE: &str = "alerts";
 /// An alert's finding is about so long before it began, too.
@@ -58,12 +61,63 @@ pub async fn alertmanager(
     take(Source::Alertmanager, &gateway, &principal, body).await
 }
 
+/// With a token, or signed: the guard lets a signature through, which is checked here.
 pub async fn grafana(
     State(gateway): State<Gateway>,
-    principal: Principal,
+    principal: Result<Principal, Problem>,
+    headers: HeaderMap,
+    peer: Peer,
     body: Came,
 ) -> Result<Json<AlertsTaken>, Problem> {
+    let principal = match is_signed_by_grafana(&headers) {
+        false => principal?,
+        true => {
+            let body = body.as_deref().unwrap_or_default();
+            signed_by_grafana(&gateway, &headers, peer, body)?
+        }
+    };
     take(Source::Grafana, &gateway, &principal, body).await
+}
+
+/// Whether a request brings Grafana's signature instead of a token.
+pub fn is_signed_by_grafana(headers: &HeaderMap) -> bool {
+    headers.contains_key(GRAFANA_SIGNATURE)
+}
+
+fn signed_by_grafana(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    peer: Peer,
+    body: &[u8],
+) -> Result<Principal, Problem> {
+    const SYSTEM: &str = "grafana";
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(proof) = &gateway.doors.grafana else {
+        let says = "signed, but no secret is configured: set secret_env under [grafana], or send a token with the scope incidents:write";
+        let refused = gateway.doors.refused(SYSTEM, "no_secret", 401, says.to_owned(), peer);
+        return Err(refused);
+    };
+    // Grafana's time is the wall's.
+    let now_s = Clock::wall().now().ms() / 1_000;
+    proof.check(text, body, now_s).map_err(|wrong| {
+        let reason = match wrong {
+            Unproven::TooOld { .. } | Unproven::TooNew { .. } => "untimely",
+            _ => "unproven",
+        };
+        gateway
+            .doors
+            .refused(SYSTEM, reason, 401, wrong.to_string(), peer)
+    })?;
+    Ok(Principal {
+        subject: SYSTEM.to_owned(),
+        name: "Grafana".to_owned(),
+        role: Role::Viewer,
+        scopes: vec![Scope::IncidentsWrite],
+        person: false,
+        via: "signature".to_owned(),
+        token: None,
+        csrf: None,
+    })
 }
 
 pub async fn kibana(

@@ -9,7 +9,7 @@ use super::text::theirs;
 use super::{Composer, Message};
 
 /// What `/datapulse help` says.
-pub const HELP: &str = "`/datapulse` lists what is open · `INC-…` shows one incident · `ack INC-…` takes it · `note INC-… TEXT` · `assign INC-… me`, `@NAME` or `team NAME` · `close INC-… REASON` as a false alarm, `close INC-… duplicate INC-… REASON` · `stop REASON` stops every execution · `help` says this";
+pub const HELP: &str = "`/datapulse` lists what is open · `INC-…` shows one incident · `ack INC-…` takes it · `note INC-… TEXT` · `assign INC-…` and `me`, a mention or `team NAME` · `close INC-… REASON` as a false alarm, `close INC-… duplicate INC-… REASON` · `stop REASON` stops every execution · `help` says this";
 
 impl Composer {
     /// The incidents that are open, worst first as they are given.

@@ -41,6 +41,13 @@ pub enum Unproven {
     NoSecret,
 }
 
+impl Unproven {
+    /// Whether it is about the time alone.
+    pub fn is_untimely(&self) -> bool {
+        matches!(self, Self::TooOld { .. } | Self::TooNew { .. })
+    }
+}
+
 /// Checks a request as it came, before anything of it is read. `header` gives a header's value by
 /// its name in lower case. Compared in constant time.
 ///
