@@ -66,13 +66,14 @@ impl Casework {
         }
         // Tokens outlive the demo's fast clock: their time is the wall's.
         let now = Clock::wall().now();
-        let mut standing = known
-            .filter(|known| known.source != "token")
-            .map(|known| PersonStanding {
-                name: known.name,
-                role: known.role,
-                scopes: known.scopes,
-            });
+        let mut standing =
+            known
+                .filter(|known| known.source != "token")
+                .map(|known| PersonStanding {
+                    name: known.name,
+                    role: known.role,
+                    scopes: known.scopes,
+                });
         for token in self.knowledge().tokens().await? {
             let lives = token.revoked_at.is_none() && token.expires_at.is_none_or(|at| now < at);
             if !token.person || !lives || local_subject(&token.name) != person {

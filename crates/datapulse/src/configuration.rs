@@ -14,6 +14,8 @@ use crate::refusal::wrong_use;
 
 mod audit;
 mod calls;
+pub mod channels;
+pub mod doors;
 mod redaction;
 
 pub use audit::Audit;
@@ -62,6 +64,14 @@ pub struct Configuration {
     pub webhook: Vec<Webhook>,
     /// What may be called of what a person, a document, an event or a policy names.
     pub outbound: integrations::OutboundSettings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slack: Option<channels::Slack>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jira: Option<channels::Jira>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pagerduty: Option<channels::PagerDuty>,
+    /// How Grafana signs its alerts.
+    pub grafana: doors::Grafana,
     pub deployments: Deployments,
     pub identity: gateway::identity::Settings,
     pub audit: Audit,
@@ -127,6 +137,9 @@ pub struct Server {
     pub otlp_grpc: String,
     /// Origins that browsers may call from; empty: none.
     pub cors_origins: Vec<String>,
+    /// Where people open DataPulse, such as https://datapulse.example: links in Slack, Jira and
+    /// PagerDuty lead there. Empty: there are no links.
+    pub public_url: String,
 }
 
 impl Default for Server {
@@ -135,6 +148,7 @@ impl Default for Server {
             listen: "127.0.0.1:5610".to_owned(),
             otlp_grpc: String::new(),
             cors_origins: Vec::new(),
+            public_url: String::new(),
         }
     }
 }
@@ -225,7 +239,8 @@ impl Configuration {
             .redactor()
             .map_err(|error| (line_of(text, "redaction", "patterns"), error.to_string()))?;
         self.check_retention(text)?;
-        self.check_calls(text)
+        self.check_calls(text)?;
+        self.check_doors(text)
     }
 
     fn check_policy(&self, text: &str) -> Found {
@@ -445,15 +460,20 @@ fn line_of_item(text: &str, table: &str, number: usize, key: &str) -> usize {
 
 /// A secret from the environment variable that the configuration names.
 pub fn secret(variable: &str, of: &str) -> Result<integrations::Secret> {
+    secret_in(variable, of, "secret_env")
+}
+
+/// The same where another key than `secret_env` names the variable.
+pub fn secret_in(variable: &str, of: &str, key: &str) -> Result<integrations::Secret> {
     if variable.is_empty() {
         return Err(wrong_use(format!(
-            "{of}: secret_env: name the environment variable that holds the secret"
+            "{of}: {key}: name the environment variable that holds the secret"
         )));
     }
     match std::env::var(variable) {
         Ok(value) if !value.is_empty() => Ok(integrations::Secret::new(value)),
         _ => Err(wrong_use(format!(
-            "{of}: the environment variable {variable} (secret_env) is not set"
+            "{of}: the environment variable {variable} ({key}) is not set"
         ))),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use casework::Clock;
+use gateway::hooks::slack::OverSocket;
 use gateway::identity::Identity;
 use gateway::{Gateway, Principal};
 use integrations::anchors::AnchorPlace;
@@ -59,7 +60,9 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     }
     let keys = keys::sign(&parts.casework, &here.folder).await?;
     parts.ring = keys.ring.clone();
+    parts.casework.chat_people(&parts.chat_people).await?;
     let mut door = Door::open(&parts, listener, arguments.no_auth)?;
+    door.also_socket_mode(&parts);
     if let Some(listener) = for_grpc {
         door.also_grpc(listener)?;
     }
@@ -246,7 +249,8 @@ impl Door {
             .map_err(anyhow::Error::msg)?;
         let mut gateway = Gateway::new(parts.casework.clone(), options)
             .with_identity(identity)
-            .with_deployments_secret(parts.deployments_secret.clone());
+            .with_deployments_secret(parts.deployments_secret.clone())
+            .with_doors(parts.doors.clone());
         if let Some(store) = parts.store.embedded() {
             gateway = gateway.with_store(store.clone());
         }
@@ -277,6 +281,23 @@ impl Door {
         self.grpc = Some(format!("http://{address}"));
         self.serve(listener, gateway::grpc_router(self.gateway.clone()));
         Ok(())
+    }
+
+    /// What Slack sends through a connection that we open, where that is configured. What trying again
+    /// doesn't mend ends it, and is said: everything else is served.
+    pub fn also_socket_mode(&mut self, parts: &Parts) {
+        let Some(socket) = parts.socket.clone() else {
+            return;
+        };
+        let handler = Arc::new(OverSocket(self.gateway.clone()));
+        let stopped = self.stop.subscribe();
+        let serving = tokio::spawn(async move {
+            if let Err(error) = socket.run(handler, stopped).await {
+                tracing::error!(%error, "Slack's Socket Mode has ended: clicks and commands aren't heard until the next start");
+            }
+            Ok(())
+        });
+        self.serving.push(serving);
     }
 
     /// A link that logs a browser in as `name`, once.

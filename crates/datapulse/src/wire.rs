@@ -1,13 +1,18 @@
 //! Wiring: the parts made from configuration, the agents started, all of it stopped together.
 
+mod doors;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result;
 use bus::Bus;
 use casework::{Casework, Clock, Driver, Stage, Toolbox};
+use gateway::hooks::doors::Doors;
 use integrations::run::{ControlApi, Kubernetes, Runner, SignedWebhook};
+use integrations::slack::SocketMode;
 use integrations::{Channel, Outbound, Secret, Webhook};
-use model::{Keyring, Redactor};
+use model::{Keyring, Redactor, Role};
 use sentinel::Sentinel;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -35,6 +40,12 @@ pub struct Parts {
     pub identity: gateway::identity::Settings,
     /// Of our client at the identity provider.
     pub identity_secret: Option<Secret>,
+    /// What other systems' people knock at.
+    pub doors: Doors,
+    /// Through which Slack calls where it reaches no URL of ours.
+    pub socket: Option<SocketMode>,
+    /// What people may do who come by chat alone.
+    pub chat_people: BTreeMap<String, Role>,
     /// What signatures are held against; empty: nothing is signed.
     pub ring: Keyring,
 }
@@ -59,6 +70,7 @@ impl Parts {
     ) -> Result<Self> {
         let store = store.into();
         let outbound = Outbound::new(&configuration.outbound)?;
+        let doors = doors::doors(configuration, &outbound)?;
         let casework = plain_casework(&store, configuration, clock)?;
         casework.redact_with(redactor);
         let knowledge = store.knowledge();
@@ -81,6 +93,9 @@ impl Parts {
                 variable => Some(configuration::secret(variable, "identity")?),
             },
             identity: configuration.identity.clone(),
+            socket: doors::socket_mode(configuration, &doors)?,
+            doors,
+            chat_people: configuration.chat_people(),
             ring: Keyring::default(),
             cors_origins: configuration.server.cors_origins.clone(),
         })

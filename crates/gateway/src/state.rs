@@ -62,7 +62,7 @@ pub struct Gateway {
     /// The OpenID provider; `None`: only tokens and login links let people in.
     pub identity: Option<Arc<Identity>>,
     /// What other systems' people knock at.
-    pub doors: Arc<Doors>,
+    pub doors: Doors,
     /// Held while a document is read, changed and stored.
     pub updates: Arc<Mutex<()>>,
     /// The last points of cumulative metrics; locked while a batch of them is stored.
@@ -82,7 +82,7 @@ impl Gateway {
             store: None,
             deployments_secret: None,
             identity: None,
-            doors: Arc::default(),
+            doors: Doors::default(),
             updates: Arc::default(),
             deltas: Arc::new(Mutex::new(Deltas::default())),
         }
@@ -102,7 +102,7 @@ impl Gateway {
 
     /// With doors for other systems' people.
     pub fn with_doors(mut self, doors: Doors) -> Self {
-        self.doors = Arc::new(doors);
+        self.doors = doors;
         self
     }
 

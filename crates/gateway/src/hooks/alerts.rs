@@ -69,14 +69,12 @@ pub async fn grafana(
     peer: Peer,
     body: Came,
 ) -> Result<Json<AlertsTaken>, Problem> {
+    let body = whole(body, alerts::MAX_BODY)?;
     let principal = match is_signed_by_grafana(&headers) {
         false => principal?,
-        true => {
-            let body = body.as_deref().unwrap_or_default();
-            signed_by_grafana(&gateway, &headers, peer, body)?
-        }
+        true => signed_by_grafana(&gateway, &headers, peer, &body)?,
     };
-    take(Source::Grafana, &gateway, &principal, body).await
+    take(Source::Grafana, &gateway, &principal, Ok(body)).await
 }
 
 /// Whether a request brings Grafana's signature instead of a token.
@@ -94,7 +92,9 @@ fn signed_by_grafana(
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(proof) = &gateway.doors.grafana else {
         let says = "signed, but no secret is configured: set secret_env under [grafana], or send a token with the scope incidents:write";
-        let refused = gateway.doors.refused(SYSTEM, "no_secret", 401, says.to_owned(), peer);
+        let refused = gateway
+            .doors
+            .refused(SYSTEM, "no_secret", 401, says.to_owned(), peer);
         return Err(refused);
     };
     // Grafana's time is the wall's.

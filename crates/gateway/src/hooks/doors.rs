@@ -1,6 +1,6 @@
 //! The doors that other systems knock on: each proves itself to its own, by what is configured.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
@@ -25,22 +25,23 @@ pub const TAKEN: &str = "callbacks_taken_total";
 /// People of other systems who may not do what they asked for, by `system` and `reason`.
 pub const DENIED: &str = "outside_people_denied_total";
 
-/// `None`: that door is shut.
-#[derive(Default)]
+/// `None`: that door is shut. Cheap to clone.
+#[derive(Clone, Default)]
 pub struct Doors {
-    pub slack: Option<SlackDoor>,
-    pub jira: Option<JiraDoor>,
-    pub pagerduty: Option<PagerDutyDoor>,
+    pub slack: Option<Arc<SlackDoor>>,
+    pub jira: Option<Arc<JiraDoor>>,
+    pub pagerduty: Option<Arc<PagerDutyDoor>>,
     /// What Grafana's alerts may be proven by instead of a token.
     pub grafana: Option<Proof>,
     wrong: WrongProofs,
 }
 
-struct WrongProofs(Mutex<Wrongs>);
+#[derive(Clone)]
+struct WrongProofs(Arc<Mutex<Wrongs>>);
 
 impl Default for WrongProofs {
     fn default() -> Self {
-        Self(Mutex::new(Wrongs::new(MAX_WRONG, WRONG_IN)))
+        Self(Arc::new(Mutex::new(Wrongs::new(MAX_WRONG, WRONG_IN))))
     }
 }
 

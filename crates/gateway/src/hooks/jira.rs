@@ -149,8 +149,7 @@ async fn moved(
         mark: format!("Jira {}, moved at {}", status.issue, status.at),
         says: says.clone(),
     };
-    let means =
-        |who: &Principal, incident: &Incident| meaning(status.means, who, incident, &says);
+    let means = |who: &Principal, incident: &Incident| meaning(status.means, who, incident, &says);
     let became = act.record(gateway, &id, means).await;
     became.map(Became::name)
 }

@@ -72,7 +72,9 @@ impl Act<'_> {
         };
         let done = gateway
             .casework
-            .record_when(id, principal.actor(), |incident| means(&principal, incident))
+            .record_when(id, principal.actor(), |incident| {
+                means(&principal, incident)
+            })
             .await;
         let says = match done {
             Ok(Some(_)) => return Ok(Became::Act),

@@ -137,7 +137,12 @@ async fn acted(
         system: SYSTEM,
         account: &act.account,
         subject: pagerduty.subject(&act.account),
-        mark: format!("PagerDuty {}, {} at {}", act.pagerduty, verb(act.what), act.at),
+        mark: format!(
+            "PagerDuty {}, {} at {}",
+            act.pagerduty,
+            verb(act.what),
+            act.at
+        ),
         says: says.clone(),
     };
     let means = |who: &Principal, incident: &Incident| meaning(act.what, who, incident, &to, &says);

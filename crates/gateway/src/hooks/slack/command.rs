@@ -1,17 +1,17 @@
 //! `/datapulse`: what is open, and what can be done with an incident in a line. Only who asked sees
 //! the answer.
 
+use integrations::slack::Message;
 use integrations::slack::Reply;
 use integrations::slack::blocks::limits::MAX_LISTED;
 use integrations::slack::incoming::{Command, Taker, Wish};
-use integrations::slack::Message;
 use model::incident::MAX_NAME_CHARS;
 use model::{Act, Assignee, ClosedAs, Event, IncidentId, Scope, Status};
 use store::SummaryFilter;
 
+use super::SlackDoor;
 use super::decision::{refused, says, take_on};
 use super::who::{identify, team};
-use super::SlackDoor;
 use crate::api::incidents::text;
 use crate::auth::Principal;
 use crate::hooks::people::may;
@@ -71,7 +71,13 @@ async fn fulfil(
             let to = assignee(gateway, door, command, principal, to).await?;
             let says = format!("{incident} is {}'s now", to.name());
             let reason = IN_SLACK.to_owned();
-            write(gateway, principal, &incident, Event::Assigned { to, reason }).await?;
+            write(
+                gateway,
+                principal,
+                &incident,
+                Event::Assigned { to, reason },
+            )
+            .await?;
             Ok(composer.says(&says))
         }
         Wish::Close {
@@ -90,7 +96,9 @@ async fn fulfil(
 }
 
 async fn list(gateway: &Gateway, door: &SlackDoor) -> Result<Message, String> {
-    let statuses = Status::LISTED.into_iter().filter(|status| !status.is_over());
+    let statuses = Status::LISTED
+        .into_iter()
+        .filter(|status| !status.is_over());
     let open = SummaryFilter {
         statuses: statuses.collect(),
         sort: Some("-severity".to_owned()),
@@ -152,7 +160,9 @@ async fn assignee(
     let (subject, name) = match to {
         Taker::Me => (principal.subject.clone(), principal.name.clone()),
         Taker::Team(name) if name.chars().count() > MAX_NAME_CHARS => {
-            return Err(format!("a team's name has at most {MAX_NAME_CHARS} characters"));
+            return Err(format!(
+                "a team's name has at most {MAX_NAME_CHARS} characters"
+            ));
         }
         Taker::Team(name) => return Ok(Assignee::Team { name }),
         Taker::User(user) => {

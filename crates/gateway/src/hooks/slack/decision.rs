@@ -3,12 +3,12 @@
 
 use std::time::Instant;
 
+use integrations::slack::Reply;
 use integrations::slack::blocks::{
     ACKNOWLEDGE, APPROVE, Asked, DECISION, NotOurs, REJECT, Wanted, notice,
 };
 use integrations::slack::incoming::{Click, Submission};
 use integrations::slack::reply::{WRITE_WITHIN, Written, submission};
-use integrations::slack::Reply;
 use model::{Event, Incident, IncidentId, Scope};
 use serde_json::Value;
 
