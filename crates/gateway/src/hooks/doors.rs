@@ -33,11 +33,12 @@ pub struct Doors {
     pub pagerduty: Option<Arc<PagerDutyDoor>>,
     /// What Grafana's alerts may be proven by instead of a token.
     pub grafana: Option<Proof>,
-    wrong: WrongProofs,
+    pub wrong: WrongProofs,
 }
 
+/// Wrong proofs by address.
 #[derive(Clone)]
-struct WrongProofs(Arc<Mutex<Wrongs>>);
+pub struct WrongProofs(Arc<Mutex<Wrongs>>);
 
 impl Default for WrongProofs {
     fn default() -> Self {
