@@ -45,16 +45,7 @@ pub async fn write_offering(place: &Place, offers: Vec<Proposal>) -> IncidentId 
     let store = Embedded::open(&place.data(), Options::default())
         .await
         .expect("opens");
-    let clock = Clock::manual(time(TO));
-    let casework = Casework::new(
-        Arc::new(store.clone()),
-        Arc::new(store.clone()),
-        Arc::new(store.clone()),
-        Bus::memory(),
-        clock,
-        model::Policy::default(),
-        Toolbox::embedded().expect("tools"),
-    );
+    let casework = casework(&store);
     let service = Service {
         name: SERVICE.to_owned(),
         team: Some("shop".to_owned()),
@@ -76,6 +67,34 @@ pub async fn write_offering(place: &Place, offers: Vec<Proposal>) -> IncidentId 
     }
     store.flush().await.expect("is flushed");
     id
+}
+
+fn casework(store: &Embedded) -> Casework {
+    Casework::new(
+        Arc::new(store.clone()),
+        Arc::new(store.clone()),
+        Arc::new(store.clone()),
+        Bus::memory(),
+        Clock::manual(time(TO)),
+        model::Policy::default(),
+        Toolbox::embedded().expect("tools"),
+    )
+}
+
+/// Writes that a channel has put its notice of the first record at this place.
+pub async fn lies_at(place: &Place, id: &IncidentId, channel: &str, at: &str) {
+    let store = Embedded::open(&place.data(), Options::default())
+        .await
+        .expect("opens");
+    let event = Event::NoticeSent {
+        channel: channel.to_owned(),
+        topic: model::notice::Topic::Opened,
+        about: 1,
+        key: format!("{id}:1"),
+        place: Some(at.to_owned()),
+    };
+    record(&casework(&store), id, Agent::Notifier, event).await;
+    store.flush().await.expect("is flushed");
 }
 
 /// Five minutes of a service of which every eighth request fails.
