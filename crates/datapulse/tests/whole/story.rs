@@ -88,7 +88,7 @@ pub async fn lies_at(place: &Place, id: &IncidentId, channel: &str, at: &str) {
         .expect("opens");
     let event = Event::NoticeSent {
         channel: channel.to_owned(),
-        topic: model::notice::Topic::Opened,
+        topic: model::notice::Topic::Incident,
         about: 1,
         key: format!("{id}:1"),
         place: Some(at.to_owned()),
