@@ -192,7 +192,7 @@ async fn from_a_click_to_the_journal_before_slack_hears_of_success_to_the_execut
         (200, &json!("")),
         "{done}"
     );
-    // The journal is read by another process, whose memory shares nothing with the server's.
+    // Slack has heard of success: it is in the journal.
     let made = decisions(&server, &world.id).await;
     assert_eq!(made.len(), 1, "{made:#?}");
     let actor = &made[0]["actor"];
