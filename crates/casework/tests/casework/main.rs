@@ -2,5 +2,6 @@
 
 mod month;
 mod open;
+mod people;
 mod tools;
 mod world;
