@@ -147,19 +147,10 @@ async fn metrics(server: &Server) -> String {
     answer.body.as_str().expect("text").to_owned()
 }
 
-const OVER_HTTP: &str = "signing_secret_env = \"SIGN\"\n";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn from_a_click_to_the_journal_before_slack_hears_of_success_to_the_execution() {
-    let world = World::new(OVER_HTTP).await;
-    let server = world.serve();
-    server.token("ada", "responder", true).await;
-    let value = wanted(&server, &world.id).await;
-    let clicked = send(
-        &server,
-        &form(&click("1.a", "U0ADA", "datapulse_approve", &value)),
-    )
-    .await;
+/// What the modal keeps that ada's click opens: the seal that was on the button.
+async fn opened(world: &World, server: &Server, value: &str) -> String {
+    let body = form(&click("1.a", "U0ADA", "datapulse_approve", value));
+    let clicked = send(server, &body).await;
     assert_eq!(
         (clicked.status.as_u16(), &clicked.body),
         (200, &json!("")),
@@ -172,12 +163,28 @@ async fn from_a_click_to_the_journal_before_slack_hears_of_success_to_the_execut
     assert_eq!(view["callback_id"], "datapulse_decision", "{view:#}");
     let metadata = view["private_metadata"].as_str().expect("metadata");
     let asked: Value = serde_json::from_str(metadata).expect("JSON");
-    let wanted: Value = serde_json::from_str(&value).expect("JSON");
-    assert_eq!(asked["wanted"], wanted, "the seal that was on the button");
+    let wanted: Value = serde_json::from_str(value).expect("JSON");
+    assert_eq!(asked["wanted"], wanted);
+    metadata.to_owned()
+}
+
+const OVER_HTTP: &str = "signing_secret_env = \"SIGN\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_a_click_to_the_journal_before_slack_hears_of_success_to_the_execution() {
+    let world = World::new(OVER_HTTP).await;
+    let server = world.serve();
+    server.token("ada", "responder", true).await;
+    let value = wanted(&server, &world.id).await;
+    let metadata = opened(&world, &server, &value).await;
 
     // Somebody else submits it: nothing is decided.
     server.token("vic", "responder", true).await;
-    let stolen = send(&server, &form(&submission("2.a", "U0VIC", metadata, "yes"))).await;
+    let stolen = send(
+        &server,
+        &form(&submission("2.a", "U0VIC", &metadata, "yes")),
+    )
+    .await;
     let says = stolen.body["errors"]["datapulse_reason"].as_str();
     assert!(
         says.is_some_and(|says| says.contains("somebody else")),
@@ -185,7 +192,7 @@ async fn from_a_click_to_the_journal_before_slack_hears_of_success_to_the_execut
     );
     assert!(decisions(&server, &world.id).await.is_empty());
 
-    let submitted = form(&submission("2.b", "U0ADA", metadata, "it is the rollout"));
+    let submitted = form(&submission("2.b", "U0ADA", &metadata, "it is the rollout"));
     let done = send(&server, &submitted).await;
     assert_eq!(
         (done.status.as_u16(), &done.body),
@@ -204,7 +211,7 @@ async fn from_a_click_to_the_journal_before_slack_hears_of_success_to_the_execut
     // The same submission again, signed anew: it was taken.
     let again = send(
         &server,
-        &form(&submission("2.b", "U0ADA", metadata, "again")),
+        &form(&submission("2.b", "U0ADA", &metadata, "again")),
     )
     .await;
     assert_eq!(again.status.as_u16(), 409, "{again}");

@@ -78,12 +78,15 @@ pub async fn post(
 ) -> Result<Json<Value>, Problem> {
     let jira = gateway.doors.jira.as_ref().ok_or_else(|| shut(SYSTEM))?;
     let body = whole(body, MAX_BODY)?;
-    let door = jira.door().await?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let refused = |unheard| gateway.doors.unheard(SYSTEM, &unheard, peer);
+    // A stranger doesn't make us ask Jira anything.
+    jira.proof.check(header, &body).map_err(refused)?;
+    let door = jira.door().await?;
     // Jira's time is the wall's.
     let arrived = door
         .read(header, &body, Clock::wall().now())
-        .map_err(|unheard| gateway.doors.unheard(SYSTEM, &unheard, peer))?;
+        .map_err(refused)?;
     let became = match &arrived.said {
         Said::Nothing { why } => Ok(*why),
         Said::Comment(comment) => commented(&gateway, jira, comment).await,

@@ -229,7 +229,11 @@ impl Door {
 }
 
 impl Proof {
-    fn check<'h>(
+    /// Whether a request brings it. `header` gives a header's value by its name in lower case.
+    ///
+    /// # Errors
+    /// `Unproven`: what is wrong.
+    pub fn check<'h>(
         &self,
         header: impl Fn(&str) -> Option<&'h str>,
         body: &[u8],
