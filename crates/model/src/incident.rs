@@ -34,7 +34,7 @@ mod written;
 
 pub use automated::AutomationMade;
 pub use feedback::Feedback;
-pub use marks::MAX_NAME_CHARS;
+pub use marks::{MAX_NAME_CHARS, MAX_SNOOZE_MS, Snooze};
 pub use ties::{
     Absorption, Doubt, MAX_NAMED_NOTES, MAX_TIES, MAX_TITLE_CHARS, MAX_WORDS_CHARS, Merger, Split,
     SplitFinding, Voiding,
@@ -296,6 +296,9 @@ pub struct Incident {
     /// Whom it hurts and how, in a person's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<String>,
+    /// Until when a person wants no reminder of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snoozed: Option<Snooze>,
     pub claim: Option<Claim>,
     pub report: Option<Report>,
     /// Set where the report explains what is no longer this incident.
@@ -459,6 +462,7 @@ pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
         | Event::MergedInto { .. }
         | Event::Absorbed { .. }
         | Event::SplitOff { .. }
+        | Event::Snoozed { .. }
         | Event::Voided { .. } => actor.is_person(),
         Event::RequestRefused { .. } => agent == Some(Agent::Resolver),
         Event::AutomationDecided { .. }
@@ -468,7 +472,7 @@ pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
         | Event::ExecutionFinished { .. }
         | Event::RecoveryChecked { .. } => agent == Some(Agent::Executor),
         Event::PersonNeeded { .. } => agent.is_some(),
-        Event::NoticeSent { .. } => agent == Some(Agent::Notifier),
+        Event::NoticeSent { .. } | Event::NoticeHeld { .. } => agent == Some(Agent::Notifier),
         Event::System { .. } => false,
     }
 }

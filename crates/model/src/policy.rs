@@ -13,6 +13,7 @@ pub mod automation;
 pub mod example;
 mod freeze;
 
+pub(crate) use freeze::time_of_day;
 pub use freeze::{Freeze, Weekday};
 
 /// Freeze windows that one policy may hold.

@@ -11,6 +11,7 @@ use crate::identity::IncidentId;
 use crate::notice::Topic;
 use crate::proposal::{Proposal, ProposalId, Seal};
 use crate::report::{Cause, Report};
+use crate::routing::HeldBy;
 use crate::severity::Severity;
 use crate::system::Act;
 use crate::time::Timestamp;
@@ -261,6 +262,22 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         place: Option<String>,
     },
+    /// A notice is due and isn't sent, because of that; said once for each channel and cause.
+    NoticeHeld {
+        channel: String,
+        topic: Topic,
+        /// The record that the notice is about.
+        about: u64,
+        by: HeldBy,
+        /// Until then, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// A person knows of it and wants no reminder, and nobody else called, until then.
+    Snoozed {
+        until: Timestamp,
+        reason: String,
+    },
     /// In the system chain only: see [`crate::system`].
     System {
         act: Act,
@@ -306,6 +323,8 @@ impl Event {
             Self::SplitOff { .. } => "split_off",
             Self::Voided { .. } => "voided",
             Self::NoticeSent { .. } => "notice_sent",
+            Self::NoticeHeld { .. } => "notice_held",
+            Self::Snoozed { .. } => "snoozed",
             Self::System { act } => act.name(),
         }
     }
@@ -325,6 +344,7 @@ impl Event {
             | Self::MergedInto { .. }
             | Self::Absorbed { .. }
             | Self::SplitOff { .. }
+            | Self::Snoozed { .. }
             | Self::Voided { .. } => true,
             _ => false,
         }

@@ -1,6 +1,8 @@
 //! The system chain: what people and processes do outside of incidents, with the same digests and
 //! anchors. One chain a month; the first record of a month carries what the month before left.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, Role};
@@ -9,7 +11,9 @@ use crate::identity::IncidentId;
 use crate::incident::Illegal;
 use crate::policy::Policy;
 use crate::record::{Event, Record};
+use crate::sight::Sight;
 use crate::signing::Trusted;
+use crate::silence::{Silence, Silences, Wanted};
 use crate::time::Timestamp;
 
 /// Records of one month's chain.
@@ -26,6 +30,10 @@ pub enum Act {
         digest: Digest,
         stopped: Option<Stopped>,
         policy_version: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        silences: Vec<Silence>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sight: Option<Box<Sight>>,
     },
     /// Nothing is executed until a responder lifts it.
     AutomationStopped {
@@ -66,6 +74,29 @@ pub enum Act {
         subject: String,
         reason: String,
     },
+    /// People aren't told of what it covers for a while; the record's place is the silence's id.
+    SilenceAdded {
+        wanted: Box<Wanted>,
+    },
+    /// Before its time.
+    SilenceEnded {
+        silence: String,
+        reason: String,
+    },
+    /// Sentinel has not been able to read telemetry since then.
+    SightLost {
+        since: Timestamp,
+        reason: String,
+    },
+    /// It can again.
+    SightRegained {
+        says: String,
+    },
+    /// One channel was told of the record of that id.
+    Announced {
+        channel: String,
+        about: String,
+    },
 }
 
 impl Act {
@@ -81,6 +112,11 @@ impl Act {
             Self::LoggedIn { .. } => "logged_in",
             Self::PersonDisabled { .. } => "person_disabled",
             Self::PersonEnabled { .. } => "person_enabled",
+            Self::SilenceAdded { .. } => "silence_added",
+            Self::SilenceEnded { .. } => "silence_ended",
+            Self::SightLost { .. } => "sight_lost",
+            Self::SightRegained { .. } => "sight_regained",
+            Self::Announced { .. } => "announced",
         }
     }
 }
@@ -101,6 +137,14 @@ pub struct System {
     pub policy_version: Option<String>,
     pub last_seq: u64,
     pub updated_at: Timestamp,
+    /// Lists of their own show them.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub silences: Arc<Silences>,
+    /// The last word on whether telemetry can be read.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub sight: Option<Sight>,
 }
 
 fn illegal(act: &'static str, reason: impl Into<String>) -> Illegal {
@@ -147,10 +191,14 @@ impl System {
             Act::MonthBegan {
                 stopped,
                 policy_version,
+                silences,
+                sight,
                 ..
             } => {
                 self.stopped = stopped.clone();
                 self.policy_version = policy_version.clone();
+                self.silences = Arc::new(Silences::from_carried(silences));
+                self.sight = sight.as_deref().cloned();
             }
             Act::AutomationStopped { reason } => {
                 reasoned(reason)?;
@@ -181,11 +229,36 @@ impl System {
             Act::PersonDisabled { reason, .. } | Act::PersonEnabled { reason, .. } => {
                 reasoned(reason)?;
             }
+            Act::SilenceAdded { .. } | Act::SilenceEnded { .. } => self.silenced(record, act)?,
+            Act::SightLost { .. } | Act::SightRegained { .. } | Act::Announced { .. } => {
+                let sight = Sight::after(self.sight.as_ref(), record, act);
+                self.sight = Some(sight.map_err(|why| illegal(name, why))?);
+            }
             Act::KeyTrusted { .. }
             | Act::TokenIssued { .. }
             | Act::TokenRevoked { .. }
             | Act::LoggedIn { .. } => {}
         }
+        Ok(())
+    }
+
+    /// Only people say what isn't told, and for how long.
+    fn silenced(&mut self, record: &Record, act: &Act) -> Result<(), Illegal> {
+        let name = act.name();
+        if !record.actor.is_person() {
+            return Err(illegal(name, "only a person makes or ends a silence"));
+        }
+        let mut silences = self.silences.as_ref().clone();
+        let done = match act {
+            Act::SilenceAdded { wanted } => silences.add(record, wanted),
+            Act::SilenceEnded { reason, .. } if reason.trim().is_empty() => {
+                Err("it needs a reason".to_owned())
+            }
+            Act::SilenceEnded { silence, reason } => silences.end(record, silence, reason),
+            _ => Ok(()),
+        };
+        done.map_err(|why| illegal(name, why))?;
+        self.silences = Arc::new(silences);
         Ok(())
     }
 }
@@ -222,6 +295,8 @@ mod tests {
             digest: Digest::ZERO,
             stopped: None,
             policy_version: None,
+            silences: Vec::new(),
+            sight: None,
         };
         add(&mut system, person(), began).expect("legal");
         system
@@ -273,5 +348,45 @@ mod tests {
             },
         };
         assert!(system.apply(&note).is_err());
+    }
+
+    #[test]
+    fn silences_are_made_by_people_and_outlive_the_month() {
+        let mut system = begun();
+        let now = system.updated_at;
+        let silence = || Act::SilenceAdded {
+            wanted: Box::new(Wanted {
+                matchers: vec![crate::matcher::Matcher::parse("service = cart").expect("readable")],
+                from: now,
+                until: now.plus_ms(60_000),
+                weekly: None,
+                reason: "maintenance".to_owned(),
+            }),
+        };
+        let machine = Actor::System {
+            subject: "token:1".to_owned(),
+            name: "monitor".to_owned(),
+        };
+        assert!(add(&mut system, machine, silence()).is_err(), "a machine");
+        add(&mut system, person(), silence()).expect("a person");
+        let id = "S197001-2";
+        assert!(system.silences.get(id).is_some());
+        let mut next = System::default();
+        let began = Act::MonthBegan {
+            follows: None,
+            digest: Digest::ZERO,
+            stopped: None,
+            policy_version: None,
+            silences: system.silences.carried(now),
+            sight: None,
+        };
+        add(&mut next, person(), began).expect("legal");
+        let end = |reason: &str| Act::SilenceEnded {
+            silence: id.to_owned(),
+            reason: reason.to_owned(),
+        };
+        assert!(add(&mut next, person(), end(" ")).is_err(), "no reason");
+        add(&mut next, person(), end("done")).expect("a person");
+        assert!(next.silences.get(id).is_some_and(|one| one.ended.is_some()));
     }
 }

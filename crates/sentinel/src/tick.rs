@@ -338,13 +338,7 @@ impl Sentinel {
 
     /// Who calls whom, as `lookup-services` says.
     async fn topology(&self) -> Result<Topology, Error> {
-        let mut topology = Topology::default();
-        for service in self.casework.knowledge().services().await? {
-            for callee in &service.depends_on {
-                topology.add(&service.name, callee);
-            }
-        }
-        Ok(topology)
+        Ok(Topology::of(&self.casework.knowledge().services().await?))
     }
 
     #[expect(

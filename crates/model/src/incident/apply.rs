@@ -56,6 +56,7 @@ pub(super) fn open(record: &Record) -> Result<Incident, Illegal> {
         owner_subject: None,
         team: None,
         impact: None,
+        snoozed: None,
         claim: None,
         report: None,
         doubt: None,
@@ -131,6 +132,7 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
         event,
         Event::NoteAdded { .. }
             | Event::NoticeSent { .. }
+            | Event::NoticeHeld { .. }
             | Event::Reopened { .. }
             | Event::Acknowledged { .. }
             | Event::ExecutionFinished { .. }
@@ -169,9 +171,10 @@ fn step(incident: &mut Incident, record: &Record) -> Ruling {
         | Event::ExecutionStarted { .. }
         | Event::ExecutionFinished { .. }
         | Event::RecoveryChecked { .. } => proposals::apply(incident, record),
-        Event::Edited { .. } | Event::Assigned { .. } | Event::HandedOver { .. } => {
-            marks::apply(incident, record)
-        }
+        Event::Edited { .. }
+        | Event::Assigned { .. }
+        | Event::HandedOver { .. }
+        | Event::Snoozed { .. } => marks::apply(incident, record),
         Event::MergedInto { .. }
         | Event::Absorbed { .. }
         | Event::SplitOff { .. }
@@ -263,6 +266,7 @@ fn reopen(incident: &mut Incident, event: &Event, finding: Option<&Finding>) -> 
     }
     incident.status = Status::Open;
     incident.reopened += 1;
+    incident.snoozed = None;
     incident.claim = None;
     incident.report = None;
     incident.doubt = None;

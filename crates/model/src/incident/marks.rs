@@ -1,13 +1,27 @@
 //! What people say of an incident without ending it: what it is called, whom it hurts, whose it is.
 
+use serde::{Deserialize, Serialize};
+
 use super::Incident;
 use super::apply::{Ruling, illegal};
 use super::ties::{MAX_TITLE_CHARS, MAX_WORDS_CHARS, worded};
 use crate::actor::{Actor, Assignee};
 use crate::record::{Event, Record};
+use crate::time::Timestamp;
 
 /// Characters of a person's or a team's name.
 pub const MAX_NAME_CHARS: usize = 200;
+/// The longest snooze: a week. What can wait longer is no incident.
+pub const MAX_SNOOZE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// Who wants no reminder, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Snooze {
+    pub by: Actor,
+    pub at: Timestamp,
+    pub until: Timestamp,
+    pub reason: String,
+}
 
 pub(super) fn apply(incident: &mut Incident, record: &Record) -> Ruling {
     let event = &record.event;
@@ -23,6 +37,21 @@ pub(super) fn apply(incident: &mut Incident, record: &Record) -> Ruling {
             worded(event, "a note on where things stand", note)?;
             holds(incident, record, from)?;
             give(incident, event, to)
+        }
+        Event::Snoozed { until, reason } => {
+            worded(event, "a reason", reason)?;
+            let length = until.ms() - record.at.ms();
+            if !(1..=MAX_SNOOZE_MS).contains(&length) {
+                let text = "it ends in the past, or lasts over a week";
+                return Err(illegal(event, text));
+            }
+            incident.snoozed = Some(Snooze {
+                by: record.actor.clone(),
+                at: record.at,
+                until: *until,
+                reason: reason.clone(),
+            });
+            Ok(())
         }
         _ => Ok(()),
     }

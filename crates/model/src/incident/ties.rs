@@ -155,7 +155,10 @@ fn number(id: &str) -> Option<usize> {
 pub(super) fn final_word(incident: &Incident, event: &Event) -> Ruling {
     let told = matches!(
         event,
-        Event::NoteAdded { .. } | Event::NoticeSent { .. } | Event::BreakGlassReviewed { .. }
+        Event::NoteAdded { .. }
+            | Event::NoticeSent { .. }
+            | Event::NoticeHeld { .. }
+            | Event::BreakGlassReviewed { .. }
     );
     if incident.voided.is_some() && !told {
         let text = "the incident is voided: it was declared by mistake; declare another";

@@ -44,7 +44,7 @@ pub struct Freeze {
 }
 
 /// Minutes after midnight of `HH:MM`.
-fn time_of_day(text: &str) -> Option<i64> {
+pub(crate) fn time_of_day(text: &str) -> Option<i64> {
     let (hour, minute) = text.split_once(':')?;
     if hour.len() != 2 || minute.len() != 2 {
         return None;
