@@ -20,6 +20,7 @@ pub mod people;
 pub mod postmortem;
 pub mod pulse;
 mod redacted;
+pub mod silences;
 pub mod similar;
 pub mod system;
 pub mod tools;

@@ -47,6 +47,8 @@ impl Casework {
                     digest,
                     stopped: read.system.stopped.clone(),
                     policy_version: read.system.policy_version.clone(),
+                    silences: read.system.silences.carried(self.clock().now()),
+                    sight: read.system.sight.clone().map(Box::new),
                 }
             };
             match self.append_act(read, actor.clone(), next).await {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use model::{Incident, Record};
 
 use crate::error::Error;
-use crate::webhook::{Notice, Webhook};
+use crate::webhook::{MAX_TOGETHER, Notice, Webhook};
 
 /// Bytes of a place's name: a channel's id and a message's time, a ticket's key, an address.
 pub const MAX_PLACE: usize = 512;
@@ -40,6 +40,30 @@ pub trait Channel: fmt::Debug + Send + Sync {
     /// Tells, or finds that it was told: the same notice delivered twice (by its key) must be there
     /// once, as far as the other side lets us see that.
     async fn deliver(&self, telling: &Telling<'_>) -> Result<Delivered, Error>;
+
+    /// How many incidents' notices one message of it holds; 1: it tells each by itself.
+    fn holds(&self) -> usize {
+        1
+    }
+
+    /// Tells several in one message, at most as many as [`Channel::holds`]. The other side sees
+    /// each notice's own key in it.
+    async fn deliver_together(&self, tellings: &[Telling<'_>]) -> Result<Delivered, Error> {
+        let mut last = Delivered::default();
+        for telling in tellings {
+            last = self.deliver(telling).await?;
+        }
+        Ok(last)
+    }
+
+    /// Tells what is about no incident: that nobody sees any more. Refused where it has no words for
+    /// that.
+    async fn announce(&self, _notice: &Notice) -> Result<(), Error> {
+        Err(Error::Refused(format!(
+            "{} tells of incidents alone",
+            self.name()
+        )))
+    }
 }
 
 #[async_trait]
@@ -51,5 +75,21 @@ impl Channel for Webhook {
     async fn deliver(&self, telling: &Telling<'_>) -> Result<Delivered, Error> {
         self.send(telling.notice).await?;
         Ok(Delivered::default())
+    }
+
+    fn holds(&self) -> usize {
+        MAX_TOGETHER
+    }
+
+    async fn deliver_together(&self, tellings: &[Telling<'_>]) -> Result<Delivered, Error> {
+        let notices: Vec<&Notice> = tellings.iter().map(|telling| telling.notice).collect();
+        if let Some(together) = Notice::together(&notices) {
+            self.send(&together).await?;
+        }
+        Ok(Delivered::default())
+    }
+
+    async fn announce(&self, notice: &Notice) -> Result<(), Error> {
+        self.send(notice).await
     }
 }

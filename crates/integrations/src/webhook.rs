@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use model::{IncidentId, Topic};
+use model::{Digest, IncidentId, Topic};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::outbound::{Call, Outbound, is_not_now};
@@ -12,6 +12,12 @@ use crate::secret::Secret;
 use crate::signature::{KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Notices of one message; the rest of a bigger group goes with the next one.
+pub const MAX_TOGETHER: usize = 50;
+/// Of those, how many are in the message's own text.
+const IN_WORDS: usize = 3;
+/// Hexadecimal digits of a message's key.
+const KEY_DIGITS: usize = 16;
 
 /// What a receiver gets. `key` is the record's id: the same notice sent twice has the same key.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +29,36 @@ pub struct Notice {
     pub text: String,
     pub at: String,
     pub details: Value,
+}
+
+impl Notice {
+    /// Several as one: each as it is, with its own key, in `details.notices`; the message's key comes
+    /// from theirs. `None` of none; one is itself.
+    pub fn together(notices: &[&Self]) -> Option<Self> {
+        let (first, others) = notices.split_first()?;
+        if others.is_empty() {
+            return Some((*first).clone());
+        }
+        let keys: Vec<&[u8]> = notices.iter().map(|notice| notice.key.as_bytes()).collect();
+        let words: Vec<&str> = notices
+            .iter()
+            .take(IN_WORDS)
+            .map(|notice| notice.text.as_str())
+            .collect();
+        let more = match notices.len().saturating_sub(IN_WORDS) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        let text = format!("{} notices: {}{more}", notices.len(), words.join("; "));
+        Some(Self {
+            key: format!("together:{}", Digest::of_pieces(&keys).short(KEY_DIGITS)),
+            topic: first.topic,
+            incident_id: first.incident_id.clone(),
+            text,
+            at: first.at.clone(),
+            details: json!({ "notices": notices }),
+        })
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -106,5 +142,37 @@ impl Webhook {
             400..=428 | 430..=499 => Error::Refused(text),
             _ => Error::CannotTell(text),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Timestamp;
+
+    #[test]
+    fn several_are_one_message_in_which_each_keeps_its_key() {
+        let notice = |seq: u64| Notice {
+            key: format!("INC:{seq}"),
+            topic: Topic::Incident,
+            incident_id: IncidentId::derive("error-rate", "cart", Timestamp(0)),
+            text: format!("[HIGH] {seq}"),
+            at: Timestamp(0).to_string(),
+            details: Value::Null,
+        };
+        let all: Vec<Notice> = (1..=5).map(notice).collect();
+        let all: Vec<&Notice> = all.iter().collect();
+        let together = Notice::together(&all).expect("some");
+        assert_eq!(
+            together.text,
+            "5 notices: [HIGH] 1; [HIGH] 2; [HIGH] 3; and 2 more"
+        );
+        assert_eq!(together.details["notices"][4]["key"], "INC:5");
+        let again = Notice::together(&all).expect("some");
+        assert_eq!(again.key, together.key, "the same notices, the same key");
+        let fewer = Notice::together(&all[..4]).expect("some");
+        assert_ne!(fewer.key, together.key);
+        assert_eq!(Notice::together(&all[..1]).as_ref(), Some(all[0]));
+        assert_eq!(Notice::together(&[]), None);
     }
 }

@@ -36,6 +36,11 @@ pub fn of(event: &Event) -> String {
         Event::NoticeSent { channel, topic, .. } => {
             format!("{channel} was told about {}", topic_in_words(*topic))
         }
+        Event::NoticeHeld { channel, topic, by, .. } => {
+            let topic = topic_in_words(*topic);
+            format!("{channel} was not told about {topic}: {}", by.says())
+        }
+        Event::Snoozed { until, reason } => format!("snoozed until {until}: {reason}"),
         Event::InvestigationStarted { .. } => "the investigation began".to_owned(),
         Event::InvestigationFailed { reason, known, .. } => {
             with(&format!("the investigation failed: {reason}"), known)

@@ -313,8 +313,8 @@ impl<'a> Deciding<'_, 'a> {
         }
     }
 
-    /// When the time without anybody began: at the opening, or when what held it let go of it. A
-    /// channel that can't be reached delays nothing. `None`: it is held.
+    /// When the time without anybody began: at the opening, or when what held it let go of it, where
+    /// that is known. A channel that can't be reached delays nothing. `None`: it is held.
     fn start(&self, anchor: Anchor, hearing: &Hearing<'_>) -> Option<Timestamp> {
         let history = self.asked.history;
         if anchor.is_snooze {
@@ -326,7 +326,7 @@ impl<'a> Deciding<'_, 'a> {
                 (None, _) => Some(anchor.at),
                 (Some(_), Some(told)) => Some(told),
                 (Some(_), None) if self.flapping(channel, Topic::Incident, anchor.at).is_some() => None,
-                (Some((_, at)), None) => Some(*at),
+                (Some(hold), None) => Some(hold.until.max(anchor.at)),
             }
         };
         hearing.channels.iter().filter_map(of_channel).min()

@@ -110,7 +110,7 @@ impl Example {
                 let until = held.until.map(|until| format!(" until {until}"));
                 let why = format!("{}{}", held.by.says(), until.unwrap_or_default());
                 lines.push(self.line(now, &held.channel, "held", why));
-                history.hold(&held.channel, OPENED, held.by, now);
+                history.hold(&held.channel, OPENED, held.by, held.until.unwrap_or(now));
             }
             for due in decision.due {
                 let wait = due.group.as_ref().map_or(0, |group| group.wait_ms);

@@ -70,6 +70,14 @@ pub(super) struct Told {
     pub at: Timestamp,
 }
 
+/// Something that held a telling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hold {
+    pub by: HeldBy,
+    /// When it let go of it, as far as that was known; else when it was said to hold it.
+    pub until: Timestamp,
+}
+
 /// What reminders and escalations are counted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Anchor {
@@ -81,7 +89,7 @@ pub(super) struct Anchor {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     told: BTreeMap<String, BTreeMap<(u64, Step), Told>>,
-    held: BTreeMap<(String, u64), Vec<(HeldBy, Timestamp)>>,
+    held: BTreeMap<(String, u64), Vec<Hold>>,
     /// Records that opened it, with their times, in order.
     opened: Vec<(u64, Timestamp)>,
     /// The last record by which somebody took it.
@@ -124,8 +132,12 @@ impl History {
                 ..
             } => self.tell(channel, *about, Step::of(key), Told { seq, at }),
             Event::NoticeHeld {
-                channel, about, by, ..
-            } => self.hold(channel, *about, by.clone(), at),
+                channel,
+                about,
+                by,
+                until,
+                ..
+            } => self.hold(channel, *about, by.clone(), until.unwrap_or(at)),
             _ => {}
         }
     }
@@ -135,9 +147,9 @@ impl History {
         of_channel.entry((about, step)).or_insert(told);
     }
 
-    pub(super) fn hold(&mut self, channel: &str, about: u64, by: HeldBy, at: Timestamp) {
+    pub(super) fn hold(&mut self, channel: &str, about: u64, by: HeldBy, until: Timestamp) {
         let held = self.held.entry((channel.to_owned(), about)).or_default();
-        held.push((by, at));
+        held.push(Hold { by, until });
     }
 
     pub(super) fn open(&mut self, seq: u64, at: Timestamp) {
@@ -199,10 +211,10 @@ impl History {
     }
 
     pub fn was_held(&self, channel: &str, about: u64, by: &HeldBy) -> bool {
-        self.holds(channel, about).iter().any(|(held, _)| held == by)
+        self.holds(channel, about).iter().any(|held| held.by == *by)
     }
 
-    pub(super) fn holds(&self, channel: &str, about: u64) -> &[(HeldBy, Timestamp)] {
+    pub(super) fn holds(&self, channel: &str, about: u64) -> &[Hold] {
         let held = self.held.get(&(channel.to_owned(), about));
         held.map_or(&[], Vec::as_slice)
     }
@@ -212,7 +224,7 @@ impl History {
         let from = (channel.to_owned(), since);
         let held = self.held.range(from..=(channel.to_owned(), u64::MAX));
         held.flat_map(|(_, holds)| holds)
-            .any(|(by, _)| !by.is_told_afterwards())
+            .any(|hold| !hold.by.is_told_afterwards())
     }
 
     /// The record that opened it last, before or at `seq`.
