@@ -26,6 +26,8 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(2);
 pub const MAX_SWEPT: usize = 2_000;
 /// Of those that are over, the sweep follows up the latest ones.
 pub const MAX_FOLLOWED_UP: usize = 50;
+/// The same for the first sweep of a process: what another one left undone when it ended.
+pub const MAX_FOLLOWED_UP_AT_START: usize = 1_000;
 
 /// One agent's part in an incident.
 #[async_trait]
@@ -41,6 +43,12 @@ pub trait Stage: Send + Sync + 'static {
     /// something left to do after the end, such as telling people of it.
     fn follows_up(&self) -> bool {
         false
+    }
+
+    /// Incidents that this agent couldn't finish and that can be tried again now, over or not: the
+    /// sweep shows it those too. The agent bounds them.
+    fn left_over(&self) -> Vec<IncidentId> {
+        Vec::new()
     }
 }
 
@@ -59,6 +67,7 @@ impl Driver {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut listener = self.casework.bus().listen();
         let mut waiting: BTreeSet<IncidentId> = BTreeSet::new();
+        let mut followed_up = MAX_FOLLOWED_UP_AT_START;
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut working = tokio::task::JoinSet::new();
@@ -75,7 +84,10 @@ impl Driver {
                     Heard::Lost(_) => sweep.reset_immediately(),
                     Heard::Closed => break,
                 },
-                _ = sweep.tick() => self.swept(&mut waiting).await,
+                _ = sweep.tick() => {
+                    self.swept(&mut waiting, followed_up).await;
+                    followed_up = MAX_FOLLOWED_UP;
+                }
                 Some(done) = working.join_next() => {
                     match done {
                         Ok(id) => { busy.remove(&id); }
@@ -99,9 +111,11 @@ impl Driver {
         while working.join_next().await.is_some() {}
     }
 
-    async fn swept(&self, waiting: &mut BTreeSet<IncidentId>) {
+    async fn swept(&self, waiting: &mut BTreeSet<IncidentId>, followed_up: usize) {
+        let room = |waiting: &BTreeSet<IncidentId>| MAX_WAITING.saturating_sub(waiting.len());
+        waiting.extend(self.stage.left_over().into_iter().take(room(waiting)));
         let swept = match self.stage.follows_up() {
-            true => open_and_ended_lately(&self.casework).await,
+            true => open_and_ended_lately(&self.casework, followed_up).await,
             false => open_incidents(&self.casework).await,
         };
         match swept {
@@ -115,41 +129,49 @@ impl Driver {
 
 /// Incidents that aren't over, oldest first.
 pub async fn open_incidents(casework: &Casework) -> Result<Vec<IncidentId>, Error> {
-    let mut ids = Vec::new();
-    let mut filter = SummaryFilter {
+    let open = SummaryFilter {
         statuses: Status::ALL
             .into_iter()
             .filter(|status| !status.is_over())
             .collect(),
         sort: Some("opened_at".to_owned()),
-        limit: MAX_PAGE,
         ..SummaryFilter::default()
     };
-    loop {
-        let page = casework.journal().summaries(&filter).await?;
-        let got = page.items.len();
-        ids.extend(page.items.into_iter().map(|summary| summary.incident_id));
-        filter.offset += got;
-        if got == 0 || filter.offset as u64 >= page.total || ids.len() >= MAX_SWEPT {
-            return Ok(ids);
-        }
-    }
+    listed(casework, open, MAX_SWEPT).await
 }
 
-async fn open_and_ended_lately(casework: &Casework) -> Result<Vec<IncidentId>, Error> {
+/// Those too of which `most` ended latest.
+async fn open_and_ended_lately(casework: &Casework, most: usize) -> Result<Vec<IncidentId>, Error> {
     let mut ids = open_incidents(casework).await?;
-    let filter = SummaryFilter {
+    let over = SummaryFilter {
         statuses: Status::ALL
             .into_iter()
             .filter(|status| status.is_over())
             .collect(),
         sort: Some("-updated_at".to_owned()),
-        limit: MAX_FOLLOWED_UP,
         ..SummaryFilter::default()
     };
-    let over = casework.journal().summaries(&filter).await?;
-    ids.extend(over.items.into_iter().map(|summary| summary.incident_id));
+    ids.extend(listed(casework, over, most).await?);
     Ok(ids)
+}
+
+/// The first `most` incidents that a filter finds, page by page.
+async fn listed(
+    casework: &Casework,
+    mut filter: SummaryFilter,
+    most: usize,
+) -> Result<Vec<IncidentId>, Error> {
+    let mut ids = Vec::new();
+    loop {
+        filter.limit = MAX_PAGE.min(most - ids.len());
+        let page = casework.journal().summaries(&filter).await?;
+        let got = page.items.len();
+        ids.extend(page.items.into_iter().map(|summary| summary.incident_id));
+        filter.offset += got;
+        if got == 0 || filter.offset as u64 >= page.total || ids.len() >= most {
+            return Ok(ids);
+        }
+    }
 }
 
 async fn look(casework: Casework, stage: Arc<dyn Stage>, id: IncidentId) -> IncidentId {

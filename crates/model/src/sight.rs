@@ -16,11 +16,12 @@ pub const MAX_CHANNELS: usize = 1_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Sight {
-    /// The id of the record that says so: the key of its notice.
+    /// The id of the record that says so.
     pub about: String,
     pub at: Timestamp,
-    /// Set where it is lost: since when.
-    pub lost_since: Option<Timestamp>,
+    /// Since when it was lost; so of its end too.
+    pub since: Timestamp,
+    pub is_lost: bool,
     pub says: String,
     /// Who heard it.
     pub told: BTreeSet<String>,
@@ -32,11 +33,12 @@ pub struct Sight {
 impl Sight {
     /// What a record makes of the word before it.
     pub(crate) fn after(before: Option<&Self>, record: &Record, act: &Act) -> Result<Self, String> {
-        let lost = before.filter(|sight| sight.lost_since.is_some());
-        let new = |lost_since, says: &str, heard_of_loss| Self {
+        let lost = before.filter(|sight| sight.is_lost);
+        let new = |since, is_lost, says: &str, heard_of_loss| Self {
             about: record.id(),
             at: record.at,
-            lost_since,
+            since,
+            is_lost,
             says: says.to_owned(),
             told: BTreeSet::new(),
             heard_of_loss,
@@ -46,10 +48,10 @@ impl Sight {
                 Err("it is known to be lost".to_owned())
             }
             (Act::SightLost { since, reason }, _) => {
-                Ok(new(Some(*since), reason, BTreeSet::new()))
+                Ok(new(*since, true, reason, BTreeSet::new()))
             }
             (Act::SightRegained { says }, _) => match lost {
-                Some(lost) => Ok(new(None, says, lost.told.clone())),
+                Some(lost) => Ok(new(lost.since, false, says, lost.told.clone())),
                 None => Err("it wasn't lost".to_owned()),
             },
             (Act::Announced { channel, about }, Some(sight)) if sight.about == *about => {
@@ -65,9 +67,19 @@ impl Sight {
 
     /// Whether this channel is still to be told.
     pub fn is_due(&self, channel: &str) -> bool {
-        let concerned = self.lost_since.is_some() || self.heard_of_loss.contains(channel);
+        let concerned = self.is_lost || self.heard_of_loss.contains(channel);
         concerned && !self.told.contains(channel)
     }
+}
+
+/// The key of the notice of a loss, or of its end. From when it was lost, not from a record: a store
+/// that doesn't answer takes none, and people are told all the same.
+pub fn key(since: Timestamp, is_lost: bool) -> String {
+    let word = match is_lost {
+        true => "lost",
+        false => "regained",
+    };
+    format!("sight:{since}:{word}")
 }
 
 /// What one look at the pulse comes to.
@@ -87,7 +99,7 @@ pub fn look(
     blind_ms: i64,
     now: Timestamp,
 ) -> Sighted {
-    let is_lost = last.is_some_and(|sight| sight.lost_since.is_some());
+    let is_lost = last.is_some_and(|sight| sight.is_lost);
     match (wrong, is_lost) {
         (None, true) => Sighted::Regained,
         (Some((since, reason)), false) if now.ms() - since.ms() >= blind_ms => {

@@ -4,9 +4,19 @@
 //! between the two sends the same notice again under the same key — the record's id — and the
 //! receiver knows it. The incident's history is the outbox; there is no other.
 //!
-//! Read first: [`outbox`] (pure), then [`stage`].
+//! Who hears of it, and when, is `model::routing`'s to decide; [`dispatcher`] reads what that rests on.
+//!
+//! Read first: [`outbox`] (pure), then [`dispatcher`], then [`stage`].
 
+pub mod dispatcher;
+pub mod heartbeat;
 pub mod outbox;
+mod reminders;
+pub mod settings;
 pub mod stage;
+mod together;
 
+pub use dispatcher::describe_metrics as describe_routing_metrics;
+pub use heartbeat::Heartbeat;
+pub use settings::Settings;
 pub use stage::Notifier;

@@ -1,31 +1,29 @@
-//! What is still to be told. Pure.
-
-use std::collections::BTreeSet;
+//! The words of each record that people are told of. Pure.
 
 use integrations::Notice;
+use model::routing::News;
 use model::{Event, ExecutionResult, Incident, Record, Recovery, Severity, Topic};
 use serde_json::{Value, json};
 
-/// The notices that a channel hasn't got yet, in the order of the records that they are about.
-pub fn due<'r>(
-    incident: &Incident,
-    records: &'r [Record],
-    channel: &str,
-) -> Vec<(&'r Record, Notice)> {
-    let told: BTreeSet<u64> = records
-        .iter()
-        .filter_map(|record| match &record.event {
-            Event::NoticeSent {
-                channel: to, about, ..
-            } if to == channel => Some(*about),
-            _ => None,
+/// The records that people are told of, in their order.
+pub fn news(incident: &Incident, records: &[Record]) -> Vec<News> {
+    let of = |record: &Record| {
+        let (topic, _, _) = told(incident, record)?;
+        let is_state = matches!(
+            record.event,
+            Event::Opened { .. }
+                | Event::Reopened { .. }
+                | Event::Resolved { .. }
+                | Event::Closed { .. }
+        );
+        Some(News {
+            seq: record.seq,
+            at: record.at,
+            topic,
+            is_state,
         })
-        .collect();
-    records
-        .iter()
-        .filter(|record| !told.contains(&record.seq))
-        .filter_map(|record| Some((record, notice(incident, record)?)))
-        .collect()
+    };
+    records.iter().filter_map(of).collect()
 }
 
 /// Where a channel put what it told of an incident, the first first.
@@ -42,16 +40,21 @@ pub fn places(records: &[Record], channel: &str) -> Vec<String> {
 }
 
 /// The notice that a record calls for, if any.
-fn notice(incident: &Incident, record: &Record) -> Option<Notice> {
+pub fn notice(incident: &Incident, record: &Record) -> Option<Notice> {
     let (topic, says, details) = told(incident, record)?;
     Some(Notice {
         key: record.id(),
         topic,
         incident_id: incident.id.clone(),
-        text: format!("[{}] {}: {says}", shout(incident.severity), incident.id),
+        text: text(incident, &says),
         at: record.at.to_string(),
         details,
     })
+}
+
+/// Begins with the severity.
+pub fn text(incident: &Incident, says: &str) -> String {
+    format!("[{}] {}: {says}", shout(incident.severity), incident.id)
 }
 
 fn shout(severity: Severity) -> String {
@@ -202,6 +205,10 @@ fn of_people(incident: &Incident, record: &Record) -> Option<(Topic, String, Val
                 json!({ "service.name": service, "into": into }),
             )
         }
+        Event::Snoozed { until, reason } => {
+            let says = format!("{who} snoozed {service} until {until}: {reason}");
+            (Topic::Assigned, says, json!({ "until": until, "by": who }))
+        }
         Event::Voided { reason } => {
             let says = format!("{service} was declared by mistake, says {who}: {reason}");
             (Topic::Outcome, says, json!({ "service.name": service }))
@@ -211,11 +218,14 @@ fn of_people(incident: &Incident, record: &Record) -> Option<(Topic, String, Val
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::reminders;
     use model::evidence::answer_digest;
+    use model::routing::{Facts, History, Question, decide};
     use model::{
-        Actor, Agent, Digest, Evidence, Finding, IncidentId, Signal, Subject, Timestamp, Window,
+        Actor, Agent, Digest, Evidence, Finding, IncidentId, Routing, Signal, Silences, Subject,
+        Timestamp, Window,
     };
 
     fn finding() -> Finding {
@@ -250,7 +260,7 @@ mod tests {
     }
 
     /// Opened, a note that nobody is told of, a person asked.
-    fn history() -> Vec<Record> {
+    pub(crate) fn history() -> Vec<Record> {
         let opened = Event::Opened {
             title: "cart fails".to_owned(),
             severity: Severity::Critical,
@@ -293,10 +303,26 @@ mod tests {
         });
     }
 
+    /// Without any routes.
     fn keys(records: &[Record], channel: &str) -> Vec<String> {
         let incident = Incident::fold(records).expect("legal");
-        let due = due(&incident, records, channel);
-        due.into_iter().map(|(_, notice)| notice.key).collect()
+        let decision = decide(&Question {
+            routing: &Routing::default(),
+            channels: &["chat".to_owned(), "pager".to_owned()],
+            facts: &Facts::of(&incident, None),
+            news: &news(&incident, records),
+            history: &History::of(records),
+            silences: &Silences::default(),
+            callee: None,
+            now: Timestamp(100),
+        });
+        let due = decision.due.iter().filter(|due| due.channel == channel);
+        due.map(|due| {
+            let (_, notice) = reminders::notice(&incident, records, due).expect("a notice");
+            assert_eq!(notice.key, due.key);
+            notice.key
+        })
+        .collect()
     }
 
     #[test]
@@ -340,7 +366,7 @@ mod tests {
     fn the_text_begins_with_the_severity() {
         let records = history();
         let incident = Incident::fold(&records).expect("legal");
-        let (_, notice) = due(&incident, &records, "chat").remove(0);
+        let notice = notice(&incident, &records[0]).expect("is told");
         assert_eq!(
             notice.text,
             format!("[CRITICAL] {}: cart fails", incident.id)

@@ -7,20 +7,24 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use casework::{Casework, Error, Stage};
 use integrations::{Channel, Telling};
-use model::{Actor, Agent, Event, Incident, IncidentId, Record};
-use tokio::sync::Mutex;
+use model::{Actor, Agent, Event, Incident, IncidentId, Routing};
+use tokio::sync::{Mutex, watch};
 
-use crate::outbox;
+use crate::dispatcher::{Dispatcher, Plan};
+use crate::{outbox, reminders, together};
 
 /// First and longest pause after a channel failed for an incident, in wall time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Pauses that are remembered at once.
 const MAX_PAUSES: usize = 10_000;
+/// Groups are looked at so often, in wall time.
+const GROUPS_EVERY: Duration = Duration::from_secs(1);
 
 /// The agent.
 pub struct Notifier {
     casework: Casework,
+    dispatcher: Dispatcher,
     channels: Vec<Arc<dyn Channel>>,
     pauses: Mutex<BTreeMap<(IncidentId, String), Pause>>,
 }
@@ -32,30 +36,52 @@ struct Pause {
 }
 
 impl Notifier {
+    /// Every channel hears everything.
     pub fn new(casework: Casework, channels: Vec<Arc<dyn Channel>>) -> Self {
+        Self::routed(casework, channels, Routing::default())
+    }
+
+    /// As the routes say.
+    pub fn routed(
+        casework: Casework,
+        channels: Vec<Arc<dyn Channel>>,
+        routing: Routing,
+    ) -> Self {
+        let names = channels.iter().map(|channel| channel.name().to_owned());
         Self {
+            dispatcher: Dispatcher::new(casework.clone(), routing, names.collect()),
             casework,
             channels,
             pauses: Mutex::new(BTreeMap::new()),
         }
     }
 
-    async fn tell(&self, incident: &Incident, channel: &dyn Channel) -> Result<(), Error> {
+    /// Tells groups when their time comes, until told to stop.
+    pub async fn keep_time(&self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                _ = stop.changed() => if *stop.borrow() { return },
+                () = tokio::time::sleep(GROUPS_EVERY) => {}
+            }
+            together::tell(&self.dispatcher, &self.channels).await;
+        }
+    }
+
+    async fn tell(&self, plan: &Plan, channel: &dyn Channel) -> Result<(), Error> {
+        let Plan {
+            incident, records, ..
+        } = plan;
         let key = (incident.id.clone(), channel.name().to_owned());
         if let Some(pause) = self.pauses.lock().await.get(&key)
             && Instant::now() < pause.until
         {
             return Ok(());
         }
-        let stored = self.casework.journal().records(&incident.id).await?;
-        let records: Vec<Record> = stored
-            .iter()
-            .map(|line| line.record())
-            .collect::<Result<_, _>>()
-            .map_err(|error| Error::Damaged(error.to_string()))?;
         let mut failed = false;
-        let mut places = outbox::places(&records, channel.name());
-        for (record, notice) in outbox::due(incident, &records, channel.name()) {
+        let mut places = outbox::places(records, channel.name());
+        let due = plan.due_to(channel.name());
+        let due = due.filter_map(|due| reminders::notice(incident, records, due));
+        for (record, notice) in due {
             let telling = Telling {
                 notice: &notice,
                 incident,
@@ -116,9 +142,16 @@ impl Stage for Notifier {
         true
     }
 
+    fn left_over(&self) -> Vec<IncidentId> {
+        self.dispatcher.times_up()
+    }
+
     async fn look(&self, incident: Incident) -> Result<(), Error> {
+        let Some(plan) = self.dispatcher.plan(&incident).await? else {
+            return Ok(());
+        };
         for channel in &self.channels {
-            self.tell(&incident, channel.as_ref()).await?;
+            self.tell(&plan, channel.as_ref()).await?;
         }
         Ok(())
     }

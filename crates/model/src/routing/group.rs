@@ -30,16 +30,18 @@ struct Group {
     interval_ms: i64,
     /// It is being told now.
     busy: bool,
+    /// The last message was too big for all: the rest doesn't wait again.
+    has_rest: bool,
 }
 
 impl Group {
     /// When it is told next.
     fn due(&self) -> Timestamp {
-        let waited = self.since.plus_ms(self.wait_ms);
         match self.told {
+            _ if self.has_rest => self.since,
             // The wait is for a group's first message.
             Some(told) => told.plus_ms(self.interval_ms),
-            None => waited,
+            None => self.since.plus_ms(self.wait_ms),
         }
     }
 
@@ -82,6 +84,7 @@ impl Groups {
             wait_ms: of.wait_ms,
             interval_ms: of.interval_ms,
             busy: false,
+            has_rest: false,
         };
         let group = self.groups.entry(of.key.clone()).or_insert_with(fresh);
         if group.is_forgotten(now) {
@@ -98,18 +101,25 @@ impl Groups {
         true
     }
 
-    /// The groups whose time has come, at most so many, each with at most so many members: those
-    /// that are over it go with the next message.
-    pub fn ready(&mut self, now: Timestamp, groups: usize, members: usize) -> Vec<Ready> {
+    /// The groups whose time has come, at most so many, each with at most as many members as its
+    /// channel's message holds: the rest goes with the next one.
+    pub fn ready(
+        &mut self,
+        now: Timestamp,
+        groups: usize,
+        holds: impl Fn(&str) -> usize,
+    ) -> Vec<Ready> {
         let due = |group: &Group| !group.busy && !group.members.is_empty() && group.due() <= now;
         let due = self.groups.iter_mut().filter(|(_, group)| due(group));
         due.take(groups)
             .map(|(key, group)| {
                 group.busy = true;
-                let first: Vec<_> = group.members.iter().take(members.max(1)).cloned().collect();
+                let most = holds(&group.channel).max(1);
+                let first: Vec<_> = group.members.iter().take(most).cloned().collect();
                 for member in &first {
                     group.members.remove(member);
                 }
+                group.has_rest = !group.members.is_empty();
                 Ready {
                     key: key.clone(),
                     channel: group.channel.clone(),
@@ -123,10 +133,7 @@ impl Groups {
     pub fn done(&mut self, key: &str, told: Option<Timestamp>) {
         if let Some(group) = self.groups.get_mut(key) {
             group.busy = false;
-            // The rest of a message that was too big doesn't wait for another interval.
-            if group.members.is_empty() {
-                group.told = told.or(group.told);
-            }
+            group.told = told.or(group.told);
         }
     }
 
@@ -164,7 +171,7 @@ mod tests {
     }
 
     fn members(groups: &mut Groups, now: i64, most: usize) -> usize {
-        let ready = groups.ready(Timestamp(now), 10, most);
+        let ready = groups.ready(Timestamp(now), 10, |_| most);
         ready.first().map_or(0, |ready| ready.members.len())
     }
 
