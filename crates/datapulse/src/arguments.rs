@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod action;
 mod incident;
+mod silence;
 
 pub use action::{Action, Person, Policy};
 pub use incident::{Incident, Judgement};
+pub use silence::{Route, RouteTest, Silence};
 
 /// Notices that a service fails, says why with evidence, proposes what to do, asks a person, does
 /// it, and checks that it helped.
@@ -81,6 +83,12 @@ pub enum Command {
     /// Who must agree to what: show it, and hold it against examples
     #[command(subcommand)]
     Policy(Policy),
+    /// Who is told what and when: try it out, and hold it against examples
+    #[command(subcommand)]
+    Route(Route),
+    /// Hide notices for a while, and see what was hidden
+    #[command(subcommand)]
+    Silence(Silence),
     /// People who decided here, and who may no more
     #[command(subcommand)]
     Person(Person),

@@ -14,6 +14,7 @@ use crate::refusal::wrong_use;
 
 mod audit;
 mod calls;
+mod notifier;
 mod redaction;
 
 pub use audit::Audit;
@@ -60,6 +61,8 @@ pub struct Configuration {
     pub runner: Runner,
     /// Webhooks that people are told through.
     pub webhook: Vec<Webhook>,
+    /// Who is told what, and when.
+    pub notifier: ::notifier::Settings,
     /// What may be called of what a person, a document, an event or a policy names.
     pub outbound: integrations::OutboundSettings,
     pub deployments: Deployments,
@@ -225,7 +228,8 @@ impl Configuration {
             .redactor()
             .map_err(|error| (line_of(text, "redaction", "patterns"), error.to_string()))?;
         self.check_retention(text)?;
-        self.check_calls(text)
+        self.check_calls(text)?;
+        self.check_notifier(text)
     }
 
     fn check_policy(&self, text: &str) -> Found {
@@ -445,15 +449,20 @@ fn line_of_item(text: &str, table: &str, number: usize, key: &str) -> usize {
 
 /// A secret from the environment variable that the configuration names.
 pub fn secret(variable: &str, of: &str) -> Result<integrations::Secret> {
+    secret_in(variable, of, "secret_env")
+}
+
+/// The same where another key than `secret_env` names the variable.
+pub fn secret_in(variable: &str, of: &str, key: &str) -> Result<integrations::Secret> {
     if variable.is_empty() {
         return Err(wrong_use(format!(
-            "{of}: secret_env: name the environment variable that holds the secret"
+            "{of}: {key}: name the environment variable that holds the secret"
         )));
     }
     match std::env::var(variable) {
         Ok(value) if !value.is_empty() => Ok(integrations::Secret::new(value)),
         _ => Err(wrong_use(format!(
-            "{of}: the environment variable {variable} (secret_env) is not set"
+            "{of}: the environment variable {variable} ({key}) is not set"
         ))),
     }
 }

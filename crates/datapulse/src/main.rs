@@ -119,6 +119,8 @@ async fn run(here: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Incident(incident) => commands::incident::run(here, incident).await,
         Command::Action(action) => commands::action::run(here, action).await,
         Command::Policy(policy) => commands::policy::run(here, policy).await,
+        Command::Route(route) => commands::route::run(here, route).await,
+        Command::Silence(silence) => commands::silence::run(here, silence).await,
         Command::Person(person) => commands::person::run(here, person).await,
         Command::Audit(audit) => commands::audit::run(here, audit).await,
         Command::Deployment(deployment) => commands::deployment::run(here, deployment).await,

@@ -61,6 +61,7 @@ fn install() -> Result<PrometheusHandle> {
 
 fn describe() {
     integrations::outbound::describe_metrics();
+    notifier::describe_routing_metrics();
     metrics::describe_counter!(
         "incidents_created_total",
         "Incidents opened, by severity and service."

@@ -7,7 +7,7 @@ use bus::Bus;
 use casework::{Casework, Clock, Driver, Stage, Toolbox};
 use integrations::run::{ControlApi, Kubernetes, Runner, SignedWebhook};
 use integrations::{Channel, Outbound, Secret, Webhook};
-use model::{Keyring, Redactor};
+use model::{Keyring, Redactor, Routing};
 use sentinel::Sentinel;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -27,6 +27,10 @@ pub struct Parts {
     pub casework: Casework,
     pub runner: Option<Arc<dyn Runner>>,
     pub channels: Vec<Arc<dyn Channel>>,
+    pub routing: Routing,
+    pub heartbeat: notifier::settings::HeartbeatSettings,
+    /// What the heartbeat calls.
+    pub heartbeat_outside: Option<(String, Outbound)>,
     pub sentinel: sentinel::Settings,
     pub executor: executor::Settings,
     pub cors_origins: Vec<String>,
@@ -70,6 +74,9 @@ impl Parts {
             store,
             runner: runner(configuration, &outbound).await?,
             channels: channels(configuration, &outbound)?,
+            routing: configuration.routing()?,
+            heartbeat: configuration.notifier.heartbeat.clone(),
+            heartbeat_outside: configuration.heartbeat(&outbound)?,
             sentinel: configuration.sentinel.clone(),
             executor: configuration.executor.clone(),
             deployments_secret: match configuration.deployments.secret_env.as_str() {
@@ -192,11 +199,26 @@ impl Agents {
                 settings,
             )));
         }
-        if wanted("notifier") && !parts.channels.is_empty() {
-            drive(Arc::new(notifier::Notifier::new(
+        let notifier = (wanted("notifier") && !parts.channels.is_empty()).then(|| {
+            let (channels, routing) = (parts.channels.clone(), parts.routing.clone());
+            Arc::new(notifier::Notifier::routed(casework.clone(), channels, routing))
+        });
+        if let Some(notifier) = &notifier {
+            let stage: Arc<dyn Stage> = Arc::<notifier::Notifier>::clone(notifier);
+            drive(stage);
+        }
+        if let Some(notifier) = notifier {
+            let stopped = stopped.clone();
+            tasks.spawn(async move { notifier.keep_time(stopped).await });
+        }
+        if wanted("notifier") {
+            let heartbeat = notifier::Heartbeat::new(
                 casework.clone(),
                 parts.channels.clone(),
-            )));
+                parts.heartbeat.clone(),
+                parts.heartbeat_outside.clone(),
+            );
+            tasks.spawn(heartbeat.run(stopped.clone()));
         }
         if wanted("sentinel") {
             let sentinel = Sentinel::new(casework.clone(), parts.sentinel.clone());

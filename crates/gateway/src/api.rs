@@ -25,6 +25,7 @@ pub mod lineage;
 pub mod marks;
 pub mod observe;
 pub mod proposals;
+pub mod silences;
 pub mod stream;
 pub mod tokens;
 

@@ -6,7 +6,8 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, OpenApi};
 
 use crate::api::{
-    automation, care, evidence, incidents, lessons, lineage, marks, observe, proposals, tokens,
+    automation, care, evidence, incidents, lessons, lineage, marks, observe, proposals, silences,
+    tokens,
 };
 use crate::problem::{CORRELATION, Problem};
 use crate::routes::{Access, Dialect, Route, table};
@@ -58,6 +59,12 @@ use self::forms::Form;
         marks::Closing,
         marks::Reopening,
         marks::FeedbackRequest,
+        marks::SnoozeRequest,
+        silences::SilencePage,
+        silences::SilenceLine,
+        silences::SilenceRequest,
+        casework::silences::Hidden,
+        casework::silences::HiddenNotice,
         lineage::EditRequest,
         lineage::Assignment,
         lineage::Handover,
@@ -264,6 +271,7 @@ fn asked(route: &Route) -> Vec<Parameter> {
             automation::SystemQuery::into_params(query)
         }
         ("GET", "RecordPage") => incidents::PageQuery::into_params(query),
+        ("GET", "SilencePage") => silences::SilenceQuery::into_params(query),
         ("GET", "StatsPage") => care::StatsQuery::into_params(query),
         ("GET", "ServiceSeries") => observe::SeriesQuery::into_params(query),
         _ => Vec::new(),
@@ -274,7 +282,7 @@ fn asked(route: &Route) -> Vec<Parameter> {
 fn statuses(route: &Route) -> &'static [&'static str] {
     match (route.method, route.takes) {
         ("POST", "Declaration") => &["200", "201"],
-        ("POST", "DecisionRequest" | "TokenRequest" | "SplitRequest") => &["201"],
+        ("POST", "DecisionRequest" | "TokenRequest" | "SplitRequest" | "SilenceRequest") => &["201"],
         ("POST", "ActionRequest") => &["202"],
         ("POST", "") if route.path.ends_with("/revoke") || route.path.ends_with("/logout") => {
             &["204"]

@@ -224,12 +224,19 @@ pub fn table() -> Vec<Route> {
     routes
 }
 
-/// What people make of an incident itself; no machine's token does.
+/// What people make of an incident itself and of its notices; no machine's token does.
 #[rustfmt::skip]
 fn by_people() -> Vec<Route> {
-    use api::lineage;
+    use api::{lineage, marks, silences};
+    let read = Access::Scope(Scope::IncidentsRead);
     let person = Access::Person(Scope::IncidentsWrite);
     vec![
+        api("GET", "/silences", read, "Silences and maintenance windows", ("", "SilencePage"), get(silences::list)),
+        api("POST", "/silences", person, "Hide notices for a while", ("SilenceRequest", "SilenceLine"), post(silences::add)),
+        api("GET", "/silences/{id}", read, "One silence", ("", "SilenceLine"), get(silences::show)),
+        api("GET", "/silences/{id}/hidden", read, "The notices that it hid", ("", "Hidden"), get(silences::hidden)),
+        api("POST", "/silences/{id}/end", person, "End it before its time", ("Reason", "SilenceLine"), post(silences::end)),
+        api("POST", "/incidents/{id}/snooze", person, "No reminder and no escalation until a time", ("SnoozeRequest", "Incident"), post(marks::snooze)),
         api("POST", "/incidents/{id}/edit", person, "Change title or impact", ("EditRequest", "Incident"), post(lineage::edit)),
         api("POST", "/incidents/{id}/assign", person, "Give it to somebody or a team", ("Assignment", "Incident"), post(lineage::assign)),
         api("POST", "/incidents/{id}/handover", person, "Hand over what you have, with a note", ("Handover", "Incident"), post(lineage::hand_over)),

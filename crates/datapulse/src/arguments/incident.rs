@@ -51,6 +51,23 @@ pub enum Incident {
         #[arg(long)]
         note: Option<String>,
     },
+    /// No reminder and no escalation for a while
+    Snooze {
+        id: String,
+        /// How long: 30m, 2h, 7d
+        #[arg(
+            long = "for",
+            value_name = "LENGTH",
+            conflicts_with = "until",
+            required_unless_present = "until"
+        )]
+        length: Option<String>,
+        /// Until when, RFC 3339
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        #[arg(long)]
+        reason: String,
+    },
     /// Add a note
     Note { id: String, text: String },
     /// Change the severity

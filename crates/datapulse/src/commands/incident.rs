@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Incident, Output};
 use crate::client::encode;
+use crate::commands::silence::seconds;
 use crate::context::Context as Here;
 use crate::print;
 
@@ -104,6 +105,16 @@ async fn change(here: &Here, command: Incident) -> Result<u8> {
                 &json!({ "owner": owner, "note": note }),
             )
             .await
+        }
+        Incident::Snooze {
+            id,
+            length,
+            until,
+            reason,
+        } => {
+            let for_s = length.as_deref().map(seconds).transpose()?;
+            let body = json!({ "until": until, "for_s": for_s, "reason": reason });
+            mark(here, &id, "snooze", "snoozed", &body).await
         }
         Incident::Note { id, text } => {
             mark(here, &id, "notes", "note added", &json!({ "text": text })).await

@@ -47,7 +47,7 @@ pub struct IncidentPage {
 }
 
 /// Several values of one parameter are separated by commas; each is one of `all`.
-fn parsed<T: Copy>(
+pub(super) fn parsed<T: Copy>(
     name: &str,
     text: Option<&str>,
     all: &[T],

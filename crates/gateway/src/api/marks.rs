@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use model::{Cause, ClosedAs, Event, Incident, Severity};
+use model::{Cause, ClosedAs, Event, Incident, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::incidents::text;
+use super::silences::until;
 use super::{Body, incident_id};
 use crate::auth::Principal;
 use crate::problem::Problem;
@@ -186,6 +187,36 @@ pub async fn reopen(
     let event = Event::Reopened {
         reason: body.reason,
         finding: None,
+    };
+    record(&gateway, &id, &principal, event).await
+}
+
+/// Until when: a moment, or a length; a week at most.
+#[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SnoozeRequest {
+    /// This, or `for_s`.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 604800)]
+    pub for_s: Option<u64>,
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
+    pub reason: String,
+}
+
+/// No reminder and no escalation until then.
+pub async fn snooze(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+    principal: Principal,
+    Body(body): Body<SnoozeRequest>,
+) -> Answer {
+    text("reason", &body.reason)?;
+    let now = gateway.casework.clock().now();
+    let event = Event::Snoozed {
+        until: until(now, body.until, body.for_s)?,
+        reason: body.reason,
     };
     record(&gateway, &id, &principal, event).await
 }
