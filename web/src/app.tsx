@@ -17,6 +17,7 @@ const Dashboard = lazy(() => import('./pages/dashboard').then((page) => ({ defau
 const Services = lazy(() => import('./pages/services').then((page) => ({ default: page.Services })));
 const Runbooks = lazy(() => import('./pages/runbooks').then((page) => ({ default: page.Runbooks })));
 const Tools = lazy(() => import('./pages/tools').then((page) => ({ default: page.Tools })));
+const Silences = lazy(() => import('./pages/silences').then((page) => ({ default: page.Silences })));
 const AuditPage = lazy(() => import('./pages/audit').then((page) => ({ default: page.AuditPage })));
 
 /** The router's next ways, taken now: without them it warns on every page. */
@@ -27,6 +28,7 @@ const PAGES = [
   { path: '/services', name: 'Services' },
   { path: '/runbooks', name: 'Runbooks' },
   { path: '/tools', name: 'Tools' },
+  { path: '/silences', name: 'Silences' },
   { path: '/audit', name: 'Audit' },
 ];
 
@@ -62,6 +64,7 @@ function Pages() {
       <Route path="/services/:name" element={<Services />} />
       <Route path="/runbooks" element={<Runbooks />} />
       <Route path="/tools" element={<Tools />} />
+      <Route path="/silences" element={<Silences />} />
       <Route path="/audit" element={<AuditPage />} />
       <Route path="*" element={<NoSuchPage />} />
     </Routes>

@@ -211,7 +211,8 @@ impl Agents {
             let stopped = stopped.clone();
             tasks.spawn(async move { notifier.keep_time(stopped).await });
         }
-        if wanted("notifier") {
+        let has_somebody = !parts.channels.is_empty() || parts.heartbeat_outside.is_some();
+        if wanted("notifier") && has_somebody {
             let heartbeat = notifier::Heartbeat::new(
                 casework.clone(),
                 parts.channels.clone(),

@@ -139,6 +139,7 @@ export type Mark =
   | { what: 'edit'; body: EditRequest }
   | { what: 'assign'; body: Assignment }
   | { what: 'handover'; body: Handover }
+  | { what: 'snooze'; body: { for_s: number; reason: string } }
   | { what: 'merge'; body: MergeRequest }
   | { what: 'split'; body: SplitRequest }
   | { what: 'void'; body: VoidRequest };

@@ -1,9 +1,11 @@
 import { EuiButtonEmpty, EuiContextMenuItem, EuiContextMenuPanel, EuiPopover } from '@elastic/eui';
 import { useState, type ComponentType } from 'react';
 import type { Incident, Me } from '../api/types';
+import { isOver } from '../format';
 import { EditDialog } from './edit';
 import { MergeDialog } from './merge';
 import { AssignDialog, HandOverDialog } from './ownership';
+import { SnoozeDialog } from './snooze';
 import { SplitDialog } from './split';
 import { VoidDialog } from './void';
 
@@ -27,6 +29,7 @@ function items(incident: Incident, me: Me): Item[] {
     { name: 'edit', label: 'Edit', icon: 'pencil', dialog: EditDialog },
     { name: 'assign', label: 'Assign', icon: 'users', dialog: AssignDialog },
     { name: 'handover', label: 'Hand over', icon: 'send', dialog: HandOverDialog, cannot: notTheirs(incident, me) },
+    { name: 'snooze', label: 'Snooze', icon: 'clock', dialog: SnoozeDialog, cannot: isOver(incident) ? 'It is over: nobody is reminded of it.' : undefined },
     { name: 'merge', label: 'Merge into…', icon: 'merge', dialog: MergeDialog, cannot: running ? 'An execution is under way.' : undefined },
     { name: 'split', label: 'Split off', icon: 'branch', dialog: SplitDialog, cannot: incident.findings.length < 2 ? 'There is one finding, and the first stays.' : undefined },
     { name: 'void', label: 'Void', icon: 'crossCircle', dialog: VoidDialog, cannot: noMistake(incident) },

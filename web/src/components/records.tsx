@@ -54,6 +54,10 @@ export function inWords(event: Fields): string {
       return `${cell(proposal)} ${words(cell(event.result))}: ${cell(event.says)}`;
     case 'recovery_checked':
       return `${cell(proposal)} ${words(cell(event.recovery))}: ${cell(event.says)}`;
+    case 'notice_held':
+      return `${cell(event.channel)} about ${words(cell(event.topic))}: ${heldBy(event.by)}`;
+    case 'snoozed':
+      return `until ${moment(cell(event.until))} UTC: ${cell(event.reason)}`;
     case 'closed':
       return `${words(cell(field(event, 'as', 'kind')))}: ${cell(event.reason)}`;
     case 'edited':
@@ -97,4 +101,20 @@ function assignee(to: Json): string {
 function counted(list: Json, what: string): string {
   const number = Array.isArray(list) ? list.length : 0;
   return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
+
+/** What stood against a notice. */
+function heldBy(by: Json): string {
+  switch (field(by, 'kind')) {
+    case 'silence':
+      return `the silence ${cell(field(by, 'silence'))}`;
+    case 'quiet_hours':
+      return `the quiet hours ${cell(field(by, 'name'))}`;
+    case 'callee': {
+      const path = field(by, 'path');
+      return `${cell(field(by, 'incident'))} of a service that it calls (${Array.isArray(path) ? path.join(' – ') : ''})`;
+    }
+    default:
+      return words(cell(field(by, 'kind')));
+  }
 }
