@@ -201,7 +201,11 @@ impl Agents {
         }
         let notifier = (wanted("notifier") && !parts.channels.is_empty()).then(|| {
             let (channels, routing) = (parts.channels.clone(), parts.routing.clone());
-            Arc::new(notifier::Notifier::routed(casework.clone(), channels, routing))
+            Arc::new(notifier::Notifier::routed(
+                casework.clone(),
+                channels,
+                routing,
+            ))
         });
         if let Some(notifier) = &notifier {
             let stage: Arc<dyn Stage> = Arc::<notifier::Notifier>::clone(notifier);

@@ -282,7 +282,9 @@ fn asked(route: &Route) -> Vec<Parameter> {
 fn statuses(route: &Route) -> &'static [&'static str] {
     match (route.method, route.takes) {
         ("POST", "Declaration") => &["200", "201"],
-        ("POST", "DecisionRequest" | "TokenRequest" | "SplitRequest" | "SilenceRequest") => &["201"],
+        ("POST", "DecisionRequest" | "TokenRequest" | "SplitRequest" | "SilenceRequest") => {
+            &["201"]
+        }
         ("POST", "ActionRequest") => &["202"],
         ("POST", "") if route.path.ends_with("/revoke") || route.path.ends_with("/logout") => {
             &["204"]

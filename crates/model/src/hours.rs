@@ -123,8 +123,9 @@ fn weekday(day: NaiveDate) -> Weekday {
 /// A time of the day as a moment. One that comes twice is taken as the second for an end, so that
 /// the window covers both; one that is left out as the first that exists after it.
 fn moment(zone: Tz, day: NaiveDate, minutes: i64, is_end: bool) -> Option<Timestamp> {
-    let wanted: NaiveDateTime =
-        day.and_hms_opt(0, 0, 0)?.checked_add_signed(TimeDelta::minutes(minutes))?;
+    let wanted: NaiveDateTime = day
+        .and_hms_opt(0, 0, 0)?
+        .checked_add_signed(TimeDelta::minutes(minutes))?;
     for step in 0..=MAX_GAP_STEPS {
         let later = TimeDelta::minutes(step * GAP_STEP_MINUTES);
         let local = zone.from_local_datetime(&wanted.checked_add_signed(later)?);

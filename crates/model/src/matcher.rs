@@ -66,14 +66,18 @@ impl Matcher {
         })?);
         let field = field.trim();
         let known = FIELDS.contains(&field)
-            || field.strip_prefix(LABEL).is_some_and(|name| !name.is_empty());
+            || field
+                .strip_prefix(LABEL)
+                .is_some_and(|name| !name.is_empty());
         if !known {
             let fields = FIELDS.join(", ");
             return Err(wrong(format!(
                 "there is no field {field:?}: {fields}, {LABEL}NAME"
             )));
         }
-        let found = Sign::ALL.into_iter().find_map(|(sign, is)| Some((is, rest.strip_prefix(sign)?)));
+        let found = Sign::ALL
+            .into_iter()
+            .find_map(|(sign, is)| Some((is, rest.strip_prefix(sign)?)));
         let (sign, value) = found.ok_or_else(|| wrong("expected =, !=, =~ or !~".to_owned()))?;
         let value = value.trim();
         let value = match value.starts_with('"') {
@@ -214,9 +218,15 @@ mod tests {
     fn as_alertmanager_reads_them() {
         assert!(holds("service = cart") && holds("service=\"cart\""));
         assert!(!holds("service = car"));
-        assert!(holds("service =~ \"ca.*\"") && !holds("service =~ ca"), "the whole text");
+        assert!(
+            holds("service =~ \"ca.*\"") && !holds("service =~ ca"),
+            "the whole text"
+        );
         assert!(holds("service != \"pay\"") && holds("service !~ \"pay|web\""));
-        assert!(holds("team = \"\"") && holds("team != payments"), "nobody says");
+        assert!(
+            holds("team = \"\"") && holds("team != payments"),
+            "nobody says"
+        );
         assert!(holds("on_call = bob") && !holds("on_call != ada"));
         assert!(holds("label.region !~ \"eu-.*\""));
     }

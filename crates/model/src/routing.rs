@@ -160,7 +160,10 @@ impl HeldBy {
             Self::Silence { silence } => format!("the silence {silence}"),
             Self::QuietHours { name } => format!("the quiet hours {name:?}"),
             Self::Callee { incident, path } => {
-                format!("{incident} of a service that it calls ({})", path.join(" – "))
+                format!(
+                    "{incident} of a service that it calls ({})",
+                    path.join(" – ")
+                )
             }
             Self::Flapping { reopened } => format!("it was opened again {reopened} times lately"),
         }
@@ -193,9 +196,9 @@ impl Routing {
             return Err(format!("recipients: at most {MAX_RECIPIENTS}"));
         }
         for (key, channels) in &self.recipients {
-            let known = ["team:", "on_call:"].iter().any(|kind| {
-                key.strip_prefix(kind).is_some_and(|name| !name.is_empty())
-            });
+            let known = ["team:", "on_call:"]
+                .iter()
+                .any(|kind| key.strip_prefix(kind).is_some_and(|name| !name.is_empty()));
             if !known || channels.is_empty() || channels.len() > MAX_NAMED {
                 return Err(format!(
                     "recipients: expected \"team:NAME\" or \"on_call:NAME\" with 1 to {MAX_NAMED} channels, got {key:?}"
@@ -203,7 +206,9 @@ impl Routing {
             }
         }
         if !self.route.matchers.is_empty() || self.route.goes_on {
-            return Err("route: the first route takes everything: no match, no continue".to_owned());
+            return Err(
+                "route: the first route takes everything: no match, no continue".to_owned(),
+            );
         }
         let mut count = 0;
         self.check_route(&self.route, "route", 1, &names, &mut count)
@@ -230,7 +235,9 @@ impl Routing {
             return wrong("channels", format!("expected 1 to {MAX_NAMED} names"));
         }
         for field in route.group_by.iter().flatten() {
-            let label = field.strip_prefix(LABEL).is_some_and(|name| !name.is_empty());
+            let label = field
+                .strip_prefix(LABEL)
+                .is_some_and(|name| !name.is_empty());
             if !label && !FIELDS.contains(&field.as_str()) {
                 let fields = FIELDS.join(", ");
                 return wrong("group_by", format!("there is no field {field:?}: {fields}"));
@@ -245,7 +252,10 @@ impl Routing {
                 return wrong(key, format!("expected at most {MAX_WAIT_S} s"));
             }
         }
-        if route.repeat_interval_s.is_some_and(|s| 0 < s && s < MIN_REPEAT_S) {
+        if route
+            .repeat_interval_s
+            .is_some_and(|s| 0 < s && s < MIN_REPEAT_S)
+        {
             let why = format!("expected 0 (never) or at least {MIN_REPEAT_S} s");
             return wrong("repeat_interval_s", why);
         }
@@ -253,7 +263,10 @@ impl Routing {
             .or_else(|why| wrong("escalation", why))?;
         for name in route.quiet_hours.iter().flatten() {
             if !quiet.contains(name.as_str()) {
-                return wrong("quiet_hours", format!("there are none of the name {name:?}"));
+                return wrong(
+                    "quiet_hours",
+                    format!("there are none of the name {name:?}"),
+                );
             }
         }
         for (index, child) in route.routes.iter().enumerate() {
@@ -281,7 +294,9 @@ impl Routing {
             routes.extend(&route.routes);
         }
         named.extend(self.recipients.values().flatten().cloned());
-        named.retain(|name| ![EVERY, TEAM, ON_CALL].contains(&name.as_str()) && !name.contains(NAME));
+        named.retain(|name| {
+            ![EVERY, TEAM, ON_CALL].contains(&name.as_str()) && !name.contains(NAME)
+        });
         named
     }
 }

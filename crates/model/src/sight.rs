@@ -47,9 +47,7 @@ impl Sight {
             (Act::SightLost { .. }, _) if lost.is_some() => {
                 Err("it is known to be lost".to_owned())
             }
-            (Act::SightLost { since, reason }, _) => {
-                Ok(new(*since, true, reason, BTreeSet::new()))
-            }
+            (Act::SightLost { since, reason }, _) => Ok(new(*since, true, reason, BTreeSet::new())),
             (Act::SightRegained { says }, _) => match lost {
                 Some(lost) => Ok(new(lost.since, false, says, lost.told.clone())),
                 None => Err("it wasn't lost".to_owned()),
@@ -87,7 +85,10 @@ pub fn key(since: Timestamp, is_lost: bool) -> String {
 pub enum Sighted {
     /// As it was.
     Same,
-    Lost { since: Timestamp, reason: String },
+    Lost {
+        since: Timestamp,
+        reason: String,
+    },
     Regained,
 }
 
@@ -177,8 +178,14 @@ mod tests {
             },
         );
         let lost = lost.expect("lost");
-        assert_eq!(look(Some(&lost), wrong(), 5_000, Timestamp(9_000)), Sighted::Same);
-        assert_eq!(look(Some(&lost), None, 5_000, Timestamp(9_000)), Sighted::Regained);
+        assert_eq!(
+            look(Some(&lost), wrong(), 5_000, Timestamp(9_000)),
+            Sighted::Same
+        );
+        assert_eq!(
+            look(Some(&lost), None, 5_000, Timestamp(9_000)),
+            Sighted::Regained
+        );
         assert_eq!(look(None, None, 5_000, Timestamp(9_000)), Sighted::Same);
     }
 }

@@ -57,7 +57,8 @@ impl Wanted {
             ));
         }
         if self.matchers.iter().all(Matcher::matches_nothing) {
-            let text = "matchers: they would hide everything: name a service, a team, a rule or the like";
+            let text =
+                "matchers: they would hide everything: name a service, a team, a rule or the like";
             return Err(text.to_owned());
         }
         let (from, until) = (self.from.ms(), self.until.ms());
@@ -70,7 +71,8 @@ impl Wanted {
         match &self.weekly {
             Some(weekly) => weekly.check().map_err(|why| format!("weekly.{why}")),
             None if until - from.max(now.ms()) > MAX_SILENCE_MS => {
-                let text = "until: a silence lasts a week at most; what comes back every week is `weekly`";
+                let text =
+                    "until: a silence lasts a week at most; what comes back every week is `weekly`";
                 Err(text.to_owned())
             }
             None => Ok(()),
@@ -267,7 +269,10 @@ impl Silences {
 
     /// Lets go of what was over first, beyond [`MAX_ENDED`].
     fn forget(&mut self, now: Timestamp) {
-        let over = self.of.iter().filter(|(_, one)| one.phase(now) == Phase::Over);
+        let over = self
+            .of
+            .iter()
+            .filter(|(_, one)| one.phase(now) == Phase::Over);
         let mut over: Vec<(Timestamp, Key)> = over
             .map(|(key, one)| (one.over_at(), key.clone()))
             .collect();
@@ -285,7 +290,9 @@ impl Silences {
     /// The silence that hides it now, of several the one that does so for longest.
     pub fn hiding(&self, of: &impl Fields, now: Timestamp) -> Option<(&Silence, Timestamp)> {
         let services = of.texts("service");
-        let of_service = services.iter().filter_map(|one| self.by_service.get(one.as_ref()));
+        let of_service = services
+            .iter()
+            .filter_map(|one| self.by_service.get(one.as_ref()));
         let asked = of_service.flatten().chain(&self.others);
         asked
             .filter_map(|key| self.of.get(key))

@@ -188,10 +188,20 @@ mod tests {
     #[test]
     fn what_lies_below_is_given_with_the_shortest_way_to_it_and_a_circle_ends() {
         let mut topology = Topology::default();
-        for (caller, callee) in [("web", "cart"), ("cart", "db"), ("web", "db"), ("db", "web")] {
+        for (caller, callee) in [
+            ("web", "cart"),
+            ("cart", "db"),
+            ("web", "db"),
+            ("db", "web"),
+        ] {
             topology.add(caller, callee);
         }
-        let way = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let way = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
             topology.below("web"),
             [way(&["web", "cart"]), way(&["web", "db"])]
@@ -202,6 +212,9 @@ mod tests {
             depends_on: vec!["db".to_owned()],
             ..Service::default()
         }];
-        assert_eq!(Topology::of(&services).below("cart"), [way(&["cart", "db"])]);
+        assert_eq!(
+            Topology::of(&services).below("cart"),
+            [way(&["cart", "db"])]
+        );
     }
 }

@@ -103,11 +103,17 @@ impl Dispatcher {
             let mut state = self.state();
             let is_open = !seen.status.is_over();
             state.open.note(&seen.id, &seen.service, is_open);
-            if state.agenda.is_idle(&seen.id, seen.last_seq, system.last_seq, now) {
+            if state
+                .agenda
+                .is_idle(&seen.id, seen.last_seq, system.last_seq, now)
+            {
                 return Ok(None);
             }
         }
-        let Some(mut plan) = self.decided(&seen.id, &known, &system.silences, now).await? else {
+        let Some(mut plan) = self
+            .decided(&seen.id, &known, &system.silences, now)
+            .await?
+        else {
             return Ok(None);
         };
         let last_seq = self.note_held(&plan).await?;
@@ -227,7 +233,8 @@ impl Dispatcher {
                 }
                 Err(error) => return Err(error),
             };
-            metrics::counter!("notifier_held_total", "channel" => held.channel.clone()).increment(1);
+            metrics::counter!("notifier_held_total", "channel" => held.channel.clone())
+                .increment(1);
         }
         Ok(last_seq)
     }
@@ -244,7 +251,9 @@ impl Dispatcher {
         plan.decision.due.retain(|due| !waits(due));
         let still_due = |channel: &String| plan.due_to(channel).next().is_some();
         let released = std::mem::take(&mut state.released);
-        let kept = released.into_iter().filter(|(of, channel)| *of != id || still_due(channel));
+        let kept = released
+            .into_iter()
+            .filter(|(of, channel)| *of != id || still_due(channel));
         state.released = kept.collect();
     }
 
@@ -276,7 +285,10 @@ impl Dispatcher {
     /// What `lookup-services` says; the first time with all incidents that are open.
     async fn known(&self) -> Result<Known, Error> {
         let mut known = self.known.lock().await;
-        if let Some(fresh) = known.as_ref().filter(|known| known.read.elapsed() < SERVICES_EVERY) {
+        if let Some(fresh) = known
+            .as_ref()
+            .filter(|known| known.read.elapsed() < SERVICES_EVERY)
+        {
             return Ok(fresh.clone());
         }
         if known.is_none() && self.routing.inhibit_callers {
@@ -284,7 +296,9 @@ impl Dispatcher {
         }
         let services = self.casework.knowledge().services().await?;
         let topology = Arc::new(Topology::of(&services));
-        let named = services.into_iter().map(|service| (service.name.clone(), service));
+        let named = services
+            .into_iter()
+            .map(|service| (service.name.clone(), service));
         let fresh = Known {
             read: Instant::now(),
             services: Arc::new(named.collect()),
@@ -309,7 +323,9 @@ impl Dispatcher {
             let got = page.items.len();
             let mut state = self.state();
             for summary in page.items {
-                state.open.note(&summary.incident_id, &summary.service, true);
+                state
+                    .open
+                    .note(&summary.incident_id, &summary.service, true);
             }
             filter.offset += got;
             if got == 0 || filter.offset as u64 >= page.total {

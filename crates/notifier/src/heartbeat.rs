@@ -157,7 +157,10 @@ impl Heartbeat {
         let Some(sight) = sight else {
             return Ok(());
         };
-        let heard = memory.unrecorded.take().filter(|(since, _)| *since == sight.since);
+        let heard = memory
+            .unrecorded
+            .take()
+            .filter(|(since, _)| *since == sight.since);
         for channel in &self.channels {
             let name = channel.name();
             if !sight.is_due(name) {
@@ -186,7 +189,8 @@ impl Heartbeat {
         let (since, mut told) = memory.unrecorded.take().unwrap_or((since, BTreeSet::new()));
         let notice = notice(since, true, reason, now);
         for channel in &self.channels {
-            if !told.contains(channel.name()) && self.tell(memory, channel.as_ref(), &notice).await {
+            if !told.contains(channel.name()) && self.tell(memory, channel.as_ref(), &notice).await
+            {
                 told.insert(channel.name().to_owned());
             }
         }

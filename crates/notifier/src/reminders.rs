@@ -67,6 +67,10 @@ mod tests {
             called.text,
             format!("[CRITICAL] {id}: nobody has taken it for 15 minutes: cart fails")
         );
-        assert!(of(Step::Repeat(1), "K#repeat-1").text.contains("still open"));
+        assert!(
+            of(Step::Repeat(1), "K#repeat-1")
+                .text
+                .contains("still open")
+        );
     }
 }

@@ -67,7 +67,9 @@ impl Settings {
         }
         if !["post", "get"].contains(&beat.method.as_str()) {
             let got = &beat.method;
-            return Err(format!("heartbeat.method: expected post or get, got {got:?}"));
+            return Err(format!(
+                "heartbeat.method: expected post or get, got {got:?}"
+            ));
         }
         for (key, given, range) in [
             ("every_s", beat.every_s, HEARTBEAT_S),
@@ -76,7 +78,9 @@ impl Settings {
             let is_off = key == "blind_after_s" && given == 0;
             if !is_off && !range.contains(&given) {
                 let (least, most) = (range.start(), range.end());
-                return Err(format!("heartbeat.{key}: expected {least} to {most} s, got {given}"));
+                return Err(format!(
+                    "heartbeat.{key}: expected {least} to {most} s, got {given}"
+                ));
             }
         }
         Ok(())
@@ -102,7 +106,10 @@ mod tests {
             every_s: 1,
             ..usual()
         };
-        assert_eq!(fails(often), "heartbeat.every_s: expected 5 to 3600 s, got 1");
+        assert_eq!(
+            fails(often),
+            "heartbeat.every_s: expected 5 to 3600 s, got 1"
+        );
         let put = HeartbeatSettings {
             method: "put".to_owned(),
             ..usual()

@@ -42,11 +42,7 @@ impl Notifier {
     }
 
     /// As the routes say.
-    pub fn routed(
-        casework: Casework,
-        channels: Vec<Arc<dyn Channel>>,
-        routing: Routing,
-    ) -> Self {
+    pub fn routed(casework: Casework, channels: Vec<Arc<dyn Channel>>, routing: Routing) -> Self {
         let names = channels.iter().map(|channel| channel.name().to_owned());
         Self {
             dispatcher: Dispatcher::new(casework.clone(), routing, names.collect()),

@@ -35,7 +35,9 @@ pub async fn tell(dispatcher: &Dispatcher, channels: &[Arc<dyn Channel>]) {
     };
     let ready = dispatcher.groups(|groups| groups.ready(now, MAX_AT_ONCE, holds));
     for group in ready {
-        let channel = channels.iter().find(|channel| channel.name() == group.channel);
+        let channel = channels
+            .iter()
+            .find(|channel| channel.name() == group.channel);
         let Some(channel) = channel.filter(|channel| channel.holds() > 1) else {
             dispatcher.release(&group.channel, group.members);
             dispatcher.groups(|groups| groups.done(&group.key, Some(now)));

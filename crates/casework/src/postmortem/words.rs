@@ -36,7 +36,9 @@ pub fn of(event: &Event) -> String {
         Event::NoticeSent { channel, topic, .. } => {
             format!("{channel} was told about {}", topic_in_words(*topic))
         }
-        Event::NoticeHeld { channel, topic, by, .. } => {
+        Event::NoticeHeld {
+            channel, topic, by, ..
+        } => {
             let topic = topic_in_words(*topic);
             format!("{channel} was not told about {topic}: {}", by.says())
         }

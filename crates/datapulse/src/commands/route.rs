@@ -92,7 +92,10 @@ fn say(here: &Here, held: &[(Example, Vec<Line>)]) -> Result<u8> {
         .filter(|(example, lines)| !is_as_expected(example, lines))
         .count();
     if here.output == Output::Json {
-        let examples: Vec<Value> = held.iter().map(|(example, lines)| as_json(example, lines)).collect();
+        let examples: Vec<Value> = held
+            .iter()
+            .map(|(example, lines)| as_json(example, lines))
+            .collect();
         print::json(&json!({ "examples": examples, "wrong": wrong }))?;
     } else {
         for (example, lines) in held {
@@ -107,7 +110,11 @@ fn say(here: &Here, held: &[(Example, Vec<Line>)]) -> Result<u8> {
                 }
             }
         }
-        println!("{} of {} examples as expected", held.len() - wrong, held.len());
+        println!(
+            "{} of {} examples as expected",
+            held.len() - wrong,
+            held.len()
+        );
     }
     Ok(if wrong == 0 { 0 } else { SAYS_NO })
 }
@@ -143,7 +150,9 @@ async fn one(here: &Here, test: &RouteTest) -> Result<u8> {
     let topic = example.topic;
     let lines = example.plays(&routing, &channels);
     if here.output == Output::Json {
-        print::json(&json!({ "topic": topic, "channels": channels, "heard": heard(&lines), "lines": lines }))?;
+        print::json(
+            &json!({ "topic": topic, "channels": channels, "heard": heard(&lines), "lines": lines }),
+        )?;
         return Ok(0);
     }
     if lines.is_empty() {
@@ -152,10 +161,18 @@ async fn one(here: &Here, test: &RouteTest) -> Result<u8> {
     }
     let cells = |line: &Line| {
         let what = line.what.to_owned();
-        vec![line.at.to_string(), line.channel.clone(), what, line.why.clone()]
+        vec![
+            line.at.to_string(),
+            line.channel.clone(),
+            what,
+            line.why.clone(),
+        ]
     };
     let rows = lines.iter().map(cells).collect();
-    println!("{}", print::table(&["when", "channel", "what", "why"], rows));
+    println!(
+        "{}",
+        print::table(&["when", "channel", "what", "why"], rows)
+    );
     Ok(0)
 }
 
@@ -163,16 +180,24 @@ async fn asked(here: &Here, test: &RouteTest) -> Result<Example> {
     let service = test.service.clone().unwrap_or_default();
     let severity = Severity::parse(&test.severity).ok_or_else(|| {
         let known = Severity::ALL.map(Severity::name).join(", ");
-        wrong_use(format!("--severity: expected one of {known}, got {:?}", test.severity))
+        wrong_use(format!(
+            "--severity: expected one of {known}, got {:?}",
+            test.severity
+        ))
     })?;
     let topic = Topic::parse(&test.topic).ok_or_else(|| {
         let known = Topic::ALL.map(Topic::name).join(", ");
-        wrong_use(format!("--topic: expected one of {known}, got {:?}", test.topic))
+        wrong_use(format!(
+            "--topic: expected one of {known}, got {:?}",
+            test.topic
+        ))
     })?;
     let at = match &test.at {
         None => casework::Clock::wall().now(),
         Some(text) => Timestamp::parse(text).ok_or_else(|| {
-            wrong_use(format!("--at: expected an RFC 3339 time such as 2026-11-27T03:00:00Z, got {text:?}"))
+            wrong_use(format!(
+                "--at: expected an RFC 3339 time such as 2026-11-27T03:00:00Z, got {text:?}"
+            ))
         })?,
     };
     let mut labels = std::collections::BTreeMap::new();

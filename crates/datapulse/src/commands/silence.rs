@@ -81,7 +81,10 @@ fn hours(text: &str) -> Result<Value> {
         Some(days) => days.split(',').collect(),
         None => Vec::new(),
     };
-    let (from, to) = words.next().and_then(|span| span.split_once('-')).ok_or_else(wrong)?;
+    let (from, to) = words
+        .next()
+        .and_then(|span| span.split_once('-'))
+        .ok_or_else(wrong)?;
     let zone = words.next().unwrap_or("UTC");
     if words.next().is_some() {
         return Err(wrong());
@@ -137,7 +140,10 @@ fn list(here: &Here, page: &Value) -> Result<u8> {
     let rows = items(page).iter().map(row).collect();
     let headings = ["silence", "phase", "hides", "until", "owner", "reason"];
     println!("{}", print::table(&headings, rows));
-    let (shown, total) = (items(page).len() as u64, page["total"].as_u64().unwrap_or(0));
+    let (shown, total) = (
+        items(page).len() as u64,
+        page["total"].as_u64().unwrap_or(0),
+    );
     if shown < total {
         println!("{shown} of {total}: the others with --offset");
     }
@@ -153,7 +159,12 @@ async fn show(here: &Here, id: &str) -> Result<u8> {
         return Ok(0);
     }
     let text = |key: &str| print::plain(&print::cell(&silence, key));
-    println!("{} ({}) by {}", text("id"), text("phase"), print::plain(&owner(&silence)));
+    println!(
+        "{} ({}) by {}",
+        text("id"),
+        text("phase"),
+        print::plain(&owner(&silence))
+    );
     println!("hides {}", print::plain(&matchers(&silence)));
     println!("from {} until {}", text("from"), text("until"));
     if !silence["weekly"].is_null() {
@@ -172,12 +183,22 @@ async fn show(here: &Here, id: &str) -> Result<u8> {
         println!("it hid nothing");
         return Ok(0);
     }
-    let keys = ["incident_id", "service.name", "channel", "topic", "held_at", "told_at", "title"];
+    let keys = [
+        "incident_id",
+        "service.name",
+        "channel",
+        "topic",
+        "held_at",
+        "told_at",
+        "title",
+    ];
     let rows = items(&hidden)
         .iter()
         .map(|item| keys.iter().map(|key| print::cell(item, key)).collect())
         .collect();
-    let headings = ["incident", "service", "channel", "topic", "held", "told", "title"];
+    let headings = [
+        "incident", "service", "channel", "topic", "held", "told", "title",
+    ];
     println!("{}", print::table(&headings, rows));
     if hidden["complete"] == false {
         println!("and more: only the latest incidents were read");
@@ -198,7 +219,9 @@ mod tests {
         }
         assert_eq!(
             hours("sat,sun 22:00-06:00 Europe/Berlin").ok(),
-            Some(json!({ "days": ["sat", "sun"], "from": "22:00", "to": "06:00", "zone": "Europe/Berlin" }))
+            Some(
+                json!({ "days": ["sat", "sun"], "from": "22:00", "to": "06:00", "zone": "Europe/Berlin" })
+            )
         );
         assert_eq!(
             hours("22:00-06:00").ok(),

@@ -25,6 +25,7 @@ mod notices;
 mod parallel;
 mod prometheus;
 mod redaction;
+mod routing;
 mod runs;
 mod searches;
 mod server;

@@ -201,7 +201,10 @@ pub async fn end(
     text("reason", &body.reason)?;
     named(&gateway, &id).await?;
     let actor = principal.actor();
-    let silence = gateway.casework.end_silence(actor, &id, &body.reason).await?;
+    let silence = gateway
+        .casework
+        .end_silence(actor, &id, &body.reason)
+        .await?;
     let now = gateway.casework.clock().now();
     Ok(Json(SilenceLine::at(silence, now)))
 }

@@ -179,6 +179,7 @@ pub fn incident(texts: Texts<'_>) -> Incident {
         service: texts.or("payment"),
         findings: vec![finding(texts)],
         owner: None,
+        snoozed: None,
         claim: None,
         report: Some(report(texts)),
         proposals: vec![ProposalState {

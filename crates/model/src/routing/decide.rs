@@ -325,7 +325,9 @@ impl<'a> Deciding<'_, 'a> {
             match (held, history.told_at(channel, anchor.seq)) {
                 (None, _) => Some(anchor.at),
                 (Some(_), Some(told)) => Some(told),
-                (Some(_), None) if self.flapping(channel, Topic::Incident, anchor.at).is_some() => None,
+                (Some(_), None) if self.flapping(channel, Topic::Incident, anchor.at).is_some() => {
+                    None
+                }
                 (Some(hold), None) => Some(hold.until.max(anchor.at)),
             }
         };
@@ -339,7 +341,9 @@ impl<'a> Deciding<'_, 'a> {
         let after_snooze = anchor.is_snooze && n == 1;
         let at = match (last, hearing.repeat_ms) {
             _ if after_snooze => anchor.at,
-            (Some(last), every) if every > 0 && n <= MAX_REPEATS => last.max(anchor.at).plus_ms(every),
+            (Some(last), every) if every > 0 && n <= MAX_REPEATS => {
+                last.max(anchor.at).plus_ms(every)
+            }
             _ => return,
         };
         let was_told = anchor.is_snooze || history.was_told(channel, anchor.seq, Step::First);

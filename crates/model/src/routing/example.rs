@@ -176,7 +176,9 @@ pub fn heard(lines: &[Line]) -> Vec<String> {
         *after = line.after_ms.min(*after);
     }
     let first = first.into_iter();
-    first.map(|(channel, after)| shown(channel, after)).collect()
+    first
+        .map(|(channel, after)| shown(channel, after))
+        .collect()
 }
 
 fn shown(channel: &str, after_ms: i64) -> String {

@@ -44,7 +44,9 @@ impl Facts {
             on_call: names(on_call.unwrap_or_default()),
             severity: incident.severity,
             rule: incident.rule.clone(),
-            signal: first.map(|first| first.signal.name().to_owned()).unwrap_or_default(),
+            signal: first
+                .map(|first| first.signal.name().to_owned())
+                .unwrap_or_default(),
             status: incident.status,
             labels: parameters
                 .map(|(name, value)| (name.clone(), text(value)))
@@ -88,15 +90,25 @@ impl Fields for Asked<'_> {
         match field {
             "service" => vec![Cow::Borrowed(facts.service.as_str())],
             "team" => facts.team.iter().map(|team| team.as_str().into()).collect(),
-            "tier" => facts.tier.iter().map(|tier| tier.to_string().into()).collect(),
-            "on_call" => facts.on_call.iter().map(|name| name.as_str().into()).collect(),
+            "tier" => facts
+                .tier
+                .iter()
+                .map(|tier| tier.to_string().into())
+                .collect(),
+            "on_call" => facts
+                .on_call
+                .iter()
+                .map(|name| name.as_str().into())
+                .collect(),
             "severity" => one(facts.severity.name()),
             "topic" => one(self.topic.name()),
             "rule" => vec![Cow::Borrowed(facts.rule.as_str())],
             "signal" => vec![Cow::Borrowed(facts.signal.as_str())],
             "status" => one(facts.status.name()),
             other => {
-                let label = other.strip_prefix(LABEL).and_then(|name| facts.labels.get(name));
+                let label = other
+                    .strip_prefix(LABEL)
+                    .and_then(|name| facts.labels.get(name));
                 label.iter().map(|text| text.as_str().into()).collect()
             }
         }

@@ -170,7 +170,8 @@ impl History {
     pub fn is_known(&self) -> bool {
         let openings: BTreeSet<u64> = self.opened.iter().map(|(seq, _)| *seq).collect();
         let all = self.told.values().flatten();
-        all.into_iter().any(|((about, _), _)| openings.contains(about))
+        all.into_iter()
+            .any(|((about, _), _)| openings.contains(about))
     }
 
     pub(super) fn told_at(&self, channel: &str, about: u64) -> Option<Timestamp> {
@@ -237,12 +238,16 @@ impl History {
     pub(super) fn flaps(&self, at: Timestamp) -> u64 {
         let from = at.plus_ms(-FLAP_WINDOW_MS);
         let again = self.opened.iter().skip(1);
-        again.filter(|(_, when)| from < *when && *when <= at).count() as u64
+        again
+            .filter(|(_, when)| from < *when && *when <= at)
+            .count() as u64
     }
 
     /// Until when it is snoozed.
     pub(super) fn snoozed_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.snoozed.map(|(_, until)| until).filter(|until| now < *until)
+        self.snoozed
+            .map(|(_, until)| until)
+            .filter(|until| now < *until)
     }
 
     /// What reminders are counted from: the last opening, or the end of a snooze after it. `None`:

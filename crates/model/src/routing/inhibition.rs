@@ -91,7 +91,9 @@ mod tests {
             open.note(&id(service), service, true);
         }
         let below = |open: &OpenIncidents, service: &str| -> Vec<IncidentId> {
-            open.below(service, &topology).map(|callee| callee.incident).collect()
+            open.below(service, &topology)
+                .map(|callee| callee.incident)
+                .collect()
         };
         assert_eq!(below(&open, "web"), [id("cart"), id("db")]);
         assert_eq!(below(&open, "db"), []);

@@ -23,7 +23,9 @@ fn routing(value: serde_json::Value) -> Routing {
 }
 
 fn channels() -> Vec<String> {
-    ["chat", "mail", "pager", "shop"].map(str::to_owned).to_vec()
+    ["chat", "mail", "pager", "shop"]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 /// An incident's records as the agents and people write them, with the time set by hand, and every
@@ -170,7 +172,11 @@ impl Story {
         let mut all = Vec::new();
         loop {
             let after = (self.now.ms() - begin.ms()) / MINUTE;
-            all.extend(self.told().into_iter().map(|told| format!("{after} {told}")));
+            all.extend(
+                self.told()
+                    .into_iter()
+                    .map(|told| format!("{after} {told}")),
+            );
             match self.decide().next {
                 Some(next) if next <= end => self.now = next,
                 _ => break,
@@ -215,7 +221,10 @@ fn without_a_tree_every_channel_hears_everything_once() {
 fn paths(routing: &Routing, facts: &Facts, topic: Topic) -> Vec<(String, Vec<String>)> {
     let channels = channels();
     let hearings = routing.hearings(&channels, facts.about(topic));
-    hearings.into_iter().map(|one| (one.path, one.channels)).collect()
+    hearings
+        .into_iter()
+        .map(|one| (one.path, one.channels))
+        .collect()
 }
 
 #[test]
@@ -231,15 +240,24 @@ fn the_first_route_that_takes_it_has_it_unless_it_goes_on() {
     }));
     let mut facts = Facts::of(&Story::new(json!({})).incident(), None);
     let all = |name: &str, channel: &str| (name.to_owned(), vec![channel.to_owned()]);
-    assert_eq!(paths(&routing, &facts, Topic::Incident), [all("all > cart", "mail")]);
+    assert_eq!(
+        paths(&routing, &facts, Topic::Incident),
+        [all("all > cart", "mail")]
+    );
     assert_eq!(
         paths(&routing, &facts, Topic::ApprovalWanted),
         [all("all > approvals", "chat"), all("all > cart", "mail")]
     );
     facts.severity = Severity::Critical;
-    assert_eq!(paths(&routing, &facts, Topic::Incident), [all("all > cart > critical", "pager")]);
+    assert_eq!(
+        paths(&routing, &facts, Topic::Incident),
+        [all("all > cart > critical", "pager")]
+    );
     facts.service = "web".to_owned();
-    assert_eq!(paths(&routing, &facts, Topic::Incident), [all("all", "mail")]);
+    assert_eq!(
+        paths(&routing, &facts, Topic::Incident),
+        [all("all", "mail")]
+    );
 }
 
 #[test]
@@ -259,9 +277,15 @@ fn teams_and_whoever_is_on_call_have_channels_and_nobody_is_forgotten() {
     assert_eq!(hear(&facts), ["shop"]);
     facts.team = Some("unheard-of".to_owned());
     let known = channels();
-    let hearing = routing.hearings(&known, facts.about(Topic::Incident)).remove(0);
+    let hearing = routing
+        .hearings(&known, facts.about(Topic::Incident))
+        .remove(0);
     assert_eq!(hearing.channels, channels());
-    assert!(hearing.notes.contains(&"team:unheard-of has no channel".to_owned()));
+    assert!(
+        hearing
+            .notes
+            .contains(&"team:unheard-of has no channel".to_owned())
+    );
 }
 
 #[test]
@@ -288,4 +312,31 @@ fn what_is_wrong_with_a_tree_says_where() {
         "recipients": { "team:*": ["{name}"] },
     }));
     assert_eq!(routing.unknown_channels(&channels()), ["pagre"]);
+}
+
+/// The file that `docs/routing.md` shows comes out as it says.
+#[test]
+fn the_documented_example_holds() {
+    let text = include_str!("../../../../docs/routing/examples.toml");
+    assert!(include_str!("../../../../docs/routing.md").contains(text));
+    let mut file: toml::Table = toml::from_str(text).expect("TOML");
+    let settings = file.remove("notifier").expect("settings");
+    let routing: Routing = settings.try_into().expect("routes");
+    assert_eq!(routing.check(), Ok(()));
+    let channels = Vec::from_iter(routing.named().into_iter());
+    let examples: Vec<example::Example> = file
+        .remove("example")
+        .expect("examples")
+        .try_into()
+        .expect("examples");
+    assert_eq!(examples.len(), 5);
+    for example in examples {
+        let lines = example.plays(&routing, &channels);
+        let heard = example::heard(&lines);
+        assert!(
+            example::is_as_expected(&example, &lines),
+            "{}: {heard:?}",
+            example.name
+        );
+    }
 }

@@ -178,7 +178,10 @@ impl<'r> Walk<'r, '_> {
         let mut found = Vec::new();
         for name in names {
             let channels = self.routing.recipients(kind, &name);
-            if !channels.iter().any(|channel| self.channels.contains(channel)) {
+            if !channels
+                .iter()
+                .any(|channel| self.channels.contains(channel))
+            {
                 notes.push(format!("{kind}:{name} has no channel"));
             }
             found.extend(channels);
@@ -188,7 +191,9 @@ impl<'r> Walk<'r, '_> {
 }
 
 fn seconds(seconds: u64) -> i64 {
-    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000)
+    i64::try_from(seconds)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1000)
 }
 
 fn shown(path: &[&Route]) -> String {

@@ -25,8 +25,10 @@ fn a_status_change_is_decided_in_time_among_ten_thousand_incidents_and_routes() 
         let id = IncidentId::derive("error-rate", &service(index), Timestamp(0));
         open.note(&id, &service(index), true);
         if index + 1 < MAX_ROUTES {
-            routes.push(json!({ "match": [format!("service = {}", service(index))], "channels": ["chat"],
-                "escalation": [{ "after_minutes": 15, "channels": ["pager"] }] }));
+            routes.push(
+                json!({ "match": [format!("service = {}", service(index))], "channels": ["chat"],
+                "escalation": [{ "after_minutes": 15, "channels": ["pager"] }] }),
+            );
         }
     }
     let mut story = Story::new(json!({ "route": { "channels": ["mail"], "routes": routes } }));

@@ -46,7 +46,10 @@ fn whoever_takes_it_ends_reminders_and_escalation_until_it_is_opened_again() {
     story.told();
     story.reopened();
     let told = story.pass(20);
-    assert!(told[0].starts_with("0 chat ") && told[1].ends_with("#escalation-15"), "{told:?}");
+    assert!(
+        told[0].starts_with("0 chat ") && told[1].ends_with("#escalation-15"),
+        "{told:?}"
+    );
     assert_eq!(told.len(), 2);
 }
 
@@ -152,7 +155,10 @@ fn quiet_hours_hold_what_isnt_critical_and_tell_all_of_it_afterwards() {
     let mut story = Story::new(tree.clone());
     assert_eq!(story.pass(10), [] as [&str; 0]);
     let resolved = story.resolved();
-    assert_eq!(story.pass(60), ["50 chat 1".to_owned(), format!("50 chat {resolved}")]);
+    assert_eq!(
+        story.pass(60),
+        ["50 chat 1".to_owned(), format!("50 chat {resolved}")]
+    );
     let mut critical = Story::new(tree);
     critical.told();
     let rose = Event::SeverityChanged {
@@ -196,7 +202,11 @@ fn a_caller_waits_for_what_it_calls_but_asks_what_must_be_asked() {
     });
     assert_eq!(decision.due.len(), 1);
     story.callee = None;
-    assert_eq!(story.told(), ["chat 1"], "the callee is well, the caller isn't");
+    assert_eq!(
+        story.told(),
+        ["chat 1"],
+        "the callee is well, the caller isn't"
+    );
 }
 
 #[test]
@@ -275,7 +285,8 @@ fn a_crash_between_two_tellings_changes_no_key() {
 
 fn keys(decision: &Decision) -> Vec<(String, String)> {
     let due = decision.due.iter();
-    due.map(|due| (due.channel.clone(), due.key.clone())).collect()
+    due.map(|due| (due.channel.clone(), due.key.clone()))
+        .collect()
 }
 
 #[test]
@@ -320,8 +331,11 @@ fn an_example_plays_a_day() {
     };
     holds(json!({ "at": "2026-11-27T12:00:00Z", "expect": ["pager +15m", "chat"] }));
     holds(json!({ "at": "2026-11-27T12:00:00Z", "taken_after_minutes": 5, "expect": ["chat"] }));
-    let lines = holds(json!({ "at": "2026-11-27T22:00:00Z", "expect": ["chat +480m", "pager +495m"] }));
+    let lines =
+        holds(json!({ "at": "2026-11-27T22:00:00Z", "expect": ["chat +480m", "pager +495m"] }));
     assert_eq!(lines[0].what, "held");
-    holds(json!({ "at": "2026-11-27T22:00:00Z", "severity": "critical", "expect": ["chat", "pager +15m"] }));
+    holds(
+        json!({ "at": "2026-11-27T22:00:00Z", "severity": "critical", "expect": ["chat", "pager +15m"] }),
+    );
     holds(json!({ "at": "2026-11-27T12:00:00Z", "topic": "report", "expect": ["chat"] }));
 }

@@ -112,7 +112,7 @@ impl Stage {
         let (url, told, receiver) = receiver().await?;
         let channel = Webhook::new("injection", &url, Secret::new(WEBHOOK_SECRET))?;
         Ok(Self {
-            notifier: Notifier::new(bench.parts.casework.clone(), vec![channel]),
+            notifier: Notifier::new(bench.parts.casework.clone(), vec![Arc::new(channel)]),
             bench,
             door,
             token,
