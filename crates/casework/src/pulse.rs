@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn what_cant_be_seen_is_said_with_its_beginning_and_what_never_came_isnt_missed() {
         let pulse = Pulse::default();
-        let at = |ms| Timestamp(1_000_000 + ms);
+        let at = |ms: i64| Timestamp(1_000_000 + ms);
         assert_eq!(pulse.blind(at(0)), None, "no Sentinel runs here");
         pulse.start(at(0), 10_000);
         pulse.ticked(at(1), None, None);

@@ -140,6 +140,12 @@ fn is_like(pattern: Option<&Regex>, text: &str) -> bool {
     pattern.is_some_and(|pattern| pattern.is_match(text))
 }
 
+/// The one service that conditions ask for, where they ask for one: by it they are found.
+pub fn service_of(matchers: &[Matcher]) -> Option<&str> {
+    let mut of_service = matchers.iter().filter(|one| one.field() == "service");
+    of_service.find_map(Matcher::exactly)
+}
+
 /// All of them hold.
 pub fn all_match(matchers: &[Matcher], of: &impl Fields) -> bool {
     matchers.iter().all(|matcher| matcher.matches(of))

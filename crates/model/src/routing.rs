@@ -18,6 +18,7 @@ use crate::matcher::{FIELDS, LABEL, Matcher};
 use crate::severity::Severity;
 
 pub mod agenda;
+mod children;
 mod decide;
 pub mod example;
 mod facts;
@@ -26,6 +27,7 @@ mod history;
 pub mod inhibition;
 mod tree;
 
+use children::Children;
 pub use decide::{Decision, Due, Grouping, Held, Question, decide};
 pub use facts::{Asked, Facts};
 pub use history::{History, News, Step};
@@ -103,6 +105,9 @@ pub struct Route {
     /// The first of them that takes a notice has it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
+    /// By which those are found that may take a notice.
+    #[serde(skip)]
+    children: Children,
 }
 
 /// Nobody has taken it for so long: these hear of it.

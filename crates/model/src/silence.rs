@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::hours::Weekly;
-use crate::matcher::{Fields, Matcher, all_match};
+use crate::matcher::{Fields, Matcher, all_match, service_of};
 use crate::record::Record;
 use crate::time::Timestamp;
 
@@ -160,9 +160,7 @@ impl Silence {
 
     /// The one service that it is about, where it is about one.
     pub fn service(&self) -> Option<&str> {
-        let of_service = |matcher: &&Matcher| matcher.field() == "service";
-        let mut of_service = self.wanted.matchers.iter().filter(of_service);
-        of_service.find_map(Matcher::exactly)
+        service_of(&self.wanted.matchers)
     }
 }
 

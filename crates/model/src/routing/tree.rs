@@ -106,7 +106,12 @@ impl<'r> Walk<'r, '_> {
         let terms = above.below(route);
         path.push(route);
         let mut taken = false;
-        for child in &route.routes {
+        let services = self.asked.texts("service");
+        let asked = route.children.asked(&route.routes, &services);
+        for child in asked
+            .into_iter()
+            .filter_map(|place| route.routes.get(place))
+        {
             if self.down(child, terms, path) {
                 taken = true;
                 if !child.goes_on {
