@@ -10,12 +10,17 @@ use serde_json::Value;
 
 use crate::error::Error;
 
+mod argocd;
 mod control_api;
 mod kubernetes;
+mod once;
+mod rest;
 mod signed_webhook;
 
+pub use argocd::{ArgoCd, ArgoCdSettings};
 pub use control_api::ControlApi;
-pub use kubernetes::{DryRun, Kubernetes, KubernetesSettings};
+pub use kubernetes::{Kubernetes, KubernetesSettings};
+pub use once::DryRun;
 pub use signed_webhook::SignedWebhook;
 
 /// One order. `key` is `incident:proposal`.
@@ -105,4 +110,25 @@ pub(crate) fn path_segment(text: &str) -> String {
         }
     }
     out
+}
+
+/// The beginning of a text.
+pub(crate) fn shortened(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(limit).collect();
+    short.push('…');
+    short
+}
+
+/// The text at a place, empty where there is none.
+pub(crate) fn text<'a>(value: &'a Value, place: &str) -> &'a str {
+    value.pointer(place).and_then(Value::as_str).unwrap_or("")
+}
+
+/// The items of a list, none where there is none.
+pub(crate) fn list<'a>(value: &'a Value, place: &str) -> &'a [Value] {
+    let items = value.pointer(place).and_then(Value::as_array);
+    items.map_or(&[], Vec::as_slice)
 }

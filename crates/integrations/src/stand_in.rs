@@ -52,6 +52,15 @@ impl Asked {
         format!("{} {path}", self.method)
     }
 
+    /// As the guides show it: method, path and query, then the body.
+    pub fn shown(&self) -> String {
+        let body = serde_json::to_string_pretty(&self.body).unwrap_or_default();
+        match self.body {
+            Value::Null => format!("{} {}", self.method, self.path),
+            _ => format!("{} {}\n{body}", self.method, self.path),
+        }
+    }
+
     /// A parameter of the query, decoded.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let query = self.path.split_once('?')?.1;

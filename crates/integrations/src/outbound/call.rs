@@ -65,6 +65,11 @@ impl Call {
         Self::new(what, Method::PUT, url, body)
     }
 
+    /// Sent once, as a `POST` is.
+    pub fn patch(what: &str, url: &str, body: Vec<u8>) -> Self {
+        Self::new(what, Method::PATCH, url, body)
+    }
+
     fn new(what: &str, method: Method, url: &str, body: Vec<u8>) -> Self {
         Self {
             what: what.to_owned(),

@@ -16,6 +16,7 @@ use model::{Action, Digest, Timestamp, action};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::once::DryRun;
 use super::{Known, Order, Receipt, Runner};
 use crate::error::Error;
 
@@ -128,16 +129,6 @@ impl KubernetesSettings {
         config.default_retry = false;
         kube::Client::try_from(config).map_err(|error| wrong(error.to_string()))
     }
-}
-
-/// What an order would change, gone through by the API server and not kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DryRun {
-    /// In one sentence.
-    pub does: String,
-    /// Place by place, `path: old is now new`, as the server would have it after all its
-    /// defaulting and admission; values that look like secrets are `***`.
-    pub changes: Vec<String>,
 }
 
 /// Acts on the Deployments of one namespace.

@@ -8,6 +8,7 @@ use kube::client::Body;
 use serde_json::Value;
 
 use crate::error::Error;
+pub(super) use crate::run::shortened;
 use crate::run::path_segment;
 
 /// One request's time limit, in wall time: an API server answers or is in trouble.
@@ -324,15 +325,6 @@ fn words(status: StatusCode, value: &Value) -> String {
         || format!("status {status}"),
         |text| shortened(text, MAX_WORDS),
     )
-}
-
-pub(super) fn shortened(text: &str, limit: usize) -> String {
-    if text.chars().count() <= limit {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(limit).collect();
-    short.push('…');
-    short
 }
 
 fn changed(what: &What<'_>, value: &Value) -> String {

@@ -7,6 +7,8 @@ use model::{Digest, action};
 use serde_json::{Map, Value, json};
 
 use super::owner::{autoscaler, owner};
+use crate::run::list;
+pub(super) use crate::run::text;
 
 /// Revisions that are described, newest first.
 const MAX_REVISIONS: usize = 10;
@@ -60,15 +62,6 @@ impl Revision {
         let image = self.images().get(container)?.as_str()?.to_owned();
         Some(version(&image).to_owned())
     }
-}
-
-pub(super) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
-    value.pointer(path).and_then(Value::as_str).unwrap_or("")
-}
-
-fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
-    let items = value.pointer(path).and_then(Value::as_array);
-    items.map_or(&[], Vec::as_slice)
 }
 
 /// An image's tag, or digest, or `latest` where it names neither.
