@@ -14,6 +14,9 @@ mod argocd;
 mod control_api;
 mod kubernetes;
 mod once;
+mod pipelines;
+#[cfg(test)]
+mod published;
 mod rest;
 mod signed_webhook;
 
@@ -21,6 +24,7 @@ pub use argocd::{ArgoCd, ArgoCdSettings};
 pub use control_api::ControlApi;
 pub use kubernetes::{Kubernetes, KubernetesSettings};
 pub use once::DryRun;
+pub use pipelines::{GitHub, GitHubSettings, GitLab, GitLabSettings, PipelineAction, PipelineRun};
 pub use signed_webhook::SignedWebhook;
 
 /// One order. `key` is `incident:proposal`.

@@ -54,7 +54,9 @@ impl Asked {
 
     /// As the guides show it: method, path and query, then the body.
     pub fn shown(&self) -> String {
-        let body = serde_json::to_string_pretty(&self.body).unwrap_or_default();
+        // In one order, however the JSON library was built.
+        let body = model::action::sorted(&self.body);
+        let body = serde_json::to_string_pretty(&body).unwrap_or_default();
         match self.body {
             Value::Null => format!("{} {}", self.method, self.path),
             _ => format!("{} {}\n{body}", self.method, self.path),

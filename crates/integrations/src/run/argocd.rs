@@ -11,7 +11,9 @@ use model::Action;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::once::{Mark, Once, Plan, Platform, Progress, Sent, WAIT_S, check_targets, check_wait, runs_once};
+use super::once::{
+    Mark, Once, Plan, Platform, Progress, Sent, WAIT_S, check_targets, check_wait, runs_once,
+};
 use super::path_segment;
 use super::rest::Rest;
 use crate::error::Error;
@@ -64,8 +66,11 @@ impl ArgoCdSettings {
     /// What is wrong with the settings by themselves.
     pub fn check(&self) -> Result<(), Error> {
         let wrong = |why| Error::Configuration(format!("{LABEL} runner: {why}"));
-        Outbound::default().listed_url(&self.url).map_err(|error| wrong(format!("url: {error}")))?;
-        check_targets(self.applications.len()).map_err(|why| wrong(format!("applications: {why}")))?;
+        Outbound::default()
+            .listed_url(&self.url)
+            .map_err(|error| wrong(format!("url: {error}")))?;
+        check_targets(self.applications.len())
+            .map_err(|why| wrong(format!("applications: {why}")))?;
         check_wait(self.wait_s).map_err(wrong)
     }
 }
@@ -75,19 +80,23 @@ pub struct ArgoCd(Once<Api>);
 
 impl ArgoCd {
     /// `outbound` is what others share: the host of the settings is listed by being there.
-    pub fn new(settings: ArgoCdSettings, token: Secret, outbound: &Outbound) -> Result<Self, Error> {
+    pub fn new(
+        settings: ArgoCdSettings,
+        token: Secret,
+        outbound: &Outbound,
+    ) -> Result<Self, Error> {
         settings.check()?;
         let rest = Rest::new(LABEL, outbound.listed_url(&settings.url)?);
-        Ok(Self(Once::new(Api { settings, token, rest })))
+        Ok(Self(Once::new(Api {
+            settings,
+            token,
+            rest,
+        })))
     }
 
     /// Whether every Application can be read: for `doctor`. The error names what is missing.
     pub async fn check(&self) -> Result<(), Error> {
-        let api = self.0.platform();
-        for target in api.targets() {
-            api.look(&target).await?;
-        }
-        Ok(())
+        self.0.look_at_all().await
     }
 }
 
@@ -111,11 +120,17 @@ impl Api {
         }
         let (base, query) = (self.settings.url.trim_end_matches('/'), query.finish());
         let mark = if query.is_empty() { "" } else { "?" };
-        format!("{base}/api/v1/applications/{}{under}{mark}{query}", path_segment(name))
+        format!(
+            "{base}/api/v1/applications/{}{under}{mark}{query}",
+            path_segment(name)
+        )
     }
 
     fn place(&self) -> Vec<(&'static str, &str)> {
-        let parts = [("appNamespace", &self.settings.namespace), ("project", &self.settings.project)];
+        let parts = [
+            ("appNamespace", &self.settings.namespace),
+            ("project", &self.settings.project),
+        ];
         let set = |(key, value): (&'static str, &'_ Option<String>)| value.as_deref().map(|_| key);
         parts
             .into_iter()
@@ -139,13 +154,21 @@ impl Api {
         for (key, value) in self.place() {
             body[key] = json!(value);
         }
-        let newer = self.rest.write(|| Ok(self.post(&what, &url, &body))).await?;
+        let newer = self
+            .rest
+            .write(|| Ok(self.post(&what, &url, &body)))
+            .await?;
         if newer.is_some() {
             return Ok(());
         }
         let url = self.at(name, "/resource/actions", &workload.query());
-        let older = self.rest.write(|| Ok(self.post(&what, &url, &json!("restart")))).await?;
-        older.map(drop).ok_or_else(|| Error::Refused(format!("{what}: it is not there; nothing was done")))
+        let older = self
+            .rest
+            .write(|| Ok(self.post(&what, &url, &json!("restart"))))
+            .await?;
+        older
+            .map(drop)
+            .ok_or_else(|| Error::Refused(format!("{what}: it is not there; nothing was done")))
     }
 }
 
@@ -172,13 +195,20 @@ impl Platform for Api {
 
     async fn look(&self, target: &str) -> Result<Value, Error> {
         let name = self.settings.applications.get(target).ok_or_else(|| {
-            Error::Refused(format!("{LABEL}: no Application is named for {target}: add it to applications"))
+            Error::Refused(format!(
+                "{LABEL}: no Application is named for {target}: add it to applications"
+            ))
         })?;
-        let (what, url) = (format!("{LABEL}: Application {name}"), self.at(name, "", &[]));
+        let (what, url) = (
+            format!("{LABEL}: Application {name}"),
+            self.at(name, "", &[]),
+        );
         let call = || Ok(Call::get(&what, &url).bearer(&self.token).within(TIMEOUT));
         let seen = self.rest.get(call, &format!("Application {name}")).await?;
         if super::text(&seen, "/metadata/name") != name {
-            return Err(Error::NotDone(format!("{what}: an answer that is no Application")));
+            return Err(Error::NotDone(format!(
+                "{what}: an answer that is no Application"
+            )));
         }
         Ok(seen)
     }
@@ -208,12 +238,16 @@ impl Platform for Api {
                 let what = format!("{LABEL}: sync of {name}");
                 let url = self.at(name, "/sync", &[]);
                 let taken = self.rest.write(|| Ok(self.post(&what, &url, body))).await?;
-                taken.ok_or_else(|| Error::Refused(format!("{what}: it is not there; nothing was done")))?;
+                taken.ok_or_else(|| {
+                    Error::Refused(format!("{what}: it is not there; nothing was done"))
+                })?;
                 Ok(Sent::Marked)
             }
             Step::Restart(workload) => {
                 self.restart(name, workload).await?;
-                Ok(Sent::Ended("Argo CD took it; it waits for no rollout".to_owned()))
+                Ok(Sent::Ended(
+                    "Argo CD took it; it waits for no rollout".to_owned(),
+                ))
             }
         }
     }

@@ -109,9 +109,19 @@ pub(super) trait Platform: Send + Sync {
     /// The marks on a target, newest first, and how far what bears them is.
     fn marks(&self, seen: &Self::Seen) -> Vec<(Mark, Progress)>;
     /// What carries the action out, or why it is refused and what would be right.
-    fn plan(&self, action: &Action, seen: &Self::Seen, mark: &Mark) -> Result<Plan<Self::Step>, String>;
+    fn plan(
+        &self,
+        action: &Action,
+        seen: &Self::Seen,
+        mark: &Mark,
+    ) -> Result<Plan<Self::Step>, String>;
     /// [`Error::NotDone`] and [`Error::Refused`] say that nothing was done.
-    async fn send(&self, plan: &Plan<Self::Step>, seen: &Self::Seen, mark: &Mark) -> Result<Sent, Error>;
+    async fn send(
+        &self,
+        plan: &Plan<Self::Step>,
+        seen: &Self::Seen,
+        mark: &Mark,
+    ) -> Result<Sent, Error>;
 }
 
 /// What this process knows of an order.
@@ -157,8 +167,12 @@ impl<P: Platform> Once<P> {
         }
     }
 
-    pub fn platform(&self) -> &P {
-        &self.platform
+    /// Whether every target can be read. The error names what is missing.
+    pub async fn look_at_all(&self) -> Result<(), Error> {
+        for target in self.platform.targets() {
+            self.platform.look(&target).await?;
+        }
+        Ok(())
     }
 
     /// What the order would do. Refused where the order would be; nothing is sent.
@@ -175,7 +189,10 @@ impl<P: Platform> Once<P> {
     fn plan(&self, order: &Order, seen: &P::Seen, mark: &Mark) -> Result<Plan<P::Step>, Error> {
         let planned = self.platform.plan(&order.action, seen, mark);
         planned.map_err(|why| {
-            Error::Refused(format!("{}: {why}; nothing was done", self.platform.label()))
+            Error::Refused(format!(
+                "{}: {why}; nothing was done",
+                self.platform.label()
+            ))
         })
     }
 
@@ -217,7 +234,9 @@ impl<P: Platform> Once<P> {
                     order.key
                 )));
             }
-            return self.ended(target, &order.key, "found at the target", Some(progress)).await;
+            return self
+                .ended(target, &order.key, "found at the target", Some(progress))
+                .await;
         }
         if !may_send {
             return Err(Error::CannotTell(format!(
@@ -257,8 +276,12 @@ impl<P: Platform> Once<P> {
         let mut pause = FIRST_POLL;
         loop {
             let state = match progress.take() {
-                Some(Progress::Done(state)) => return Ok(receipt(ExecutionResult::Succeeded, does, &state)),
-                Some(Progress::Failed(why)) => return Ok(receipt(ExecutionResult::Failed, does, &why)),
+                Some(Progress::Done(state)) => {
+                    return Ok(receipt(ExecutionResult::Succeeded, does, &state));
+                }
+                Some(Progress::Failed(why)) => {
+                    return Ok(receipt(ExecutionResult::Failed, does, &why));
+                }
                 Some(Progress::CannotTell(why)) => return Err(unsure(why)),
                 Some(Progress::Running(state)) => state,
                 None => format!("{target} doesn't show it yet"),
@@ -272,7 +295,9 @@ impl<P: Platform> Once<P> {
             progress = match self.platform.look(target).await {
                 Ok(seen) => self.found(&seen, key).map(|(_, progress)| progress),
                 // Away for a moment; a missing permission stays missing.
-                Err(Error::NotDone(why) | Error::Later { says: why, .. }) => Some(Progress::Running(why)),
+                Err(Error::NotDone(why) | Error::Later { says: why, .. }) => {
+                    Some(Progress::Running(why))
+                }
                 Err(error) => return Err(unsure(format!("its end can't be seen: {error}"))),
             };
         }
@@ -325,7 +350,9 @@ impl<P: Platform> Runner for Once<P> {
             let Some((_, progress)) = self.found(&seen, key) else {
                 continue;
             };
-            let ended = self.ended(target, key, "found at the target", Some(progress)).await;
+            let ended = self
+                .ended(target, key, "found at the target", Some(progress))
+                .await;
             return Ok(match ended {
                 Ok(receipt) => {
                     remember(&self.orders, key, Stage::Ended(receipt.clone()));
@@ -391,10 +418,7 @@ macro_rules! runs_once {
                 self.0.execute(order).await
             }
 
-            async fn known(
-                &self,
-                key: &str,
-            ) -> Result<$crate::run::Known, $crate::error::Error> {
+            async fn known(&self, key: &str) -> Result<$crate::run::Known, $crate::error::Error> {
                 self.0.known(key).await
             }
         }

@@ -59,7 +59,10 @@ impl Rest {
     ///
     /// # Errors
     /// Never [`Error::CannotTell`]: nothing was done.
-    pub async fn read(&self, call: impl Fn() -> Result<Call, Error>) -> Result<Option<Value>, Error> {
+    pub async fn read(
+        &self,
+        call: impl Fn() -> Result<Call, Error>,
+    ) -> Result<Option<Value>, Error> {
         let said = self.tries(call).await.map_err(|error| match error {
             Error::CannotTell(says) => Error::NotDone(says),
             error => error,
@@ -74,7 +77,11 @@ impl Rest {
     }
 
     /// [`Rest::read`] of what has to be there.
-    pub async fn get(&self, call: impl Fn() -> Result<Call, Error>, what: &str) -> Result<Value, Error> {
+    pub async fn get(
+        &self,
+        call: impl Fn() -> Result<Call, Error>,
+        what: &str,
+    ) -> Result<Value, Error> {
         let found = self.read(call).await?;
         found.ok_or_else(|| Error::Refused(format!("{}: there is no {what}", self.label)))
     }
@@ -84,7 +91,10 @@ impl Rest {
     /// # Errors
     /// [`Error::NotDone`]: what was looked at changed (409, 412), or there was no connection.
     /// [`Error::CannotTell`]: 5xx, no whole answer in time.
-    pub async fn write(&self, call: impl Fn() -> Result<Call, Error>) -> Result<Option<Value>, Error> {
+    pub async fn write(
+        &self,
+        call: impl Fn() -> Result<Call, Error>,
+    ) -> Result<Option<Value>, Error> {
         match self.tries(call).await? {
             Said::Done(value) => Ok(Some(value)),
             Said::NotThere => Ok(None),

@@ -41,19 +41,19 @@ pub(super) fn is_busy(app: &Value) -> bool {
 
 /// The workloads that can be restarted.
 pub(super) fn workloads(app: &Value) -> Vec<&Value> {
-    let known = |one: &&Value| {
-        text(one, "/group") == "apps" && WORKLOADS.contains(&text(one, "/kind"))
-    };
-    list(app, "/status/resources").iter().filter(known).collect()
+    let known =
+        |one: &&Value| text(one, "/group") == "apps" && WORKLOADS.contains(&text(one, "/kind"));
+    list(app, "/status/resources")
+        .iter()
+        .filter(known)
+        .collect()
 }
 
 /// Without health, sync status, `resourceVersion` and times of reconciling, which move by
 /// themselves.
 pub(super) fn describe(app: &Value) -> Value {
     let history = history(app);
-    let entry = |entry: &&Value| {
-        json!({ "revision": id(entry), "version": text(entry, "/revision"), "deployed_at": text(entry, "/deployedAt") })
-    };
+    let entry = |entry: &&Value| json!({ "revision": id(entry), "version": text(entry, "/revision"), "deployed_at": text(entry, "/deployedAt") });
     let spec = app.get("spec").cloned().unwrap_or_default();
     let mut state = json!({
         "application": text(app, "/metadata/name"),
@@ -70,7 +70,9 @@ pub(super) fn describe(app: &Value) -> Value {
     if let Some(now) = history.first() {
         state["revision"] = json!(id(now));
         state["version"] = json!(text(now, "/revision"));
-        let before = history.iter().find(|entry| text(entry, "/revision") != text(now, "/revision"));
+        let before = history
+            .iter()
+            .find(|entry| text(entry, "/revision") != text(now, "/revision"));
         if let Some(before) = before {
             state["previous_version"] = json!(text(before, "/revision"));
         }
@@ -86,7 +88,12 @@ fn mark(info: &[Value]) -> Option<Mark> {
 /// The marks of the operation that is asked for, and of the last one.
 pub(super) fn marks(app: &Value) -> Vec<(Mark, Progress)> {
     let asked = mark(list(app, "/operation/info"));
-    let asked = asked.map(|mark| (mark, Progress::Running("the sync is not yet taken up".to_owned())));
+    let asked = asked.map(|mark| {
+        (
+            mark,
+            Progress::Running("the sync is not yet taken up".to_owned()),
+        )
+    });
     let last = mark(list(app, "/status/operationState/operation/info"));
     let last = last.map(|mark| (mark, progress(app)));
     asked.into_iter().chain(last).collect()
@@ -102,13 +109,17 @@ fn progress(app: &Value) -> Progress {
     let health = text(app, "/status/health/status");
     let state = format!("sync {phase}, health {health}: {message}");
     match phase {
-        "Failed" | "Error" => Progress::Failed(format!("the sync failed and was not taken back: {message}")),
+        "Failed" | "Error" => {
+            Progress::Failed(format!("the sync failed and was not taken back: {message}"))
+        }
         "Succeeded" => match health {
             "Progressing" => Progress::Running(state),
             "Degraded" => {
                 let since = text(app, "/status/health/lastTransitionTime");
                 if since > text(app, "/status/operationState/finishedAt") {
-                    Progress::Failed(format!("the workload became degraded and was not taken back: {message}"))
+                    Progress::Failed(format!(
+                        "the workload became degraded and was not taken back: {message}"
+                    ))
                 } else {
                     Progress::Running(state)
                 }

@@ -82,10 +82,14 @@ fn rollback(action: &Action, app: &Value, mark: &Mark) -> Result<Plan<Step>, Str
         ));
     }
     if is_busy(app) {
-        return Err(format!("an operation of Application {name} is under way: wait for its end, or end it (argocd app terminate-op {name})"));
+        return Err(format!(
+            "an operation of Application {name} is under way: wait for its end, or end it (argocd app terminate-op {name})"
+        ));
     }
     if app.pointer("/spec/sources").is_some() {
-        return Err(format!("Application {name} has several sources: roll it back with argocd app rollback {name}"));
+        return Err(format!(
+            "Application {name} has several sources: roll it back with argocd app rollback {name}"
+        ));
     }
     let history = history(app);
     let now = history.first().map(|entry| text(entry, "/revision"));
@@ -103,7 +107,10 @@ fn rollback(action: &Action, app: &Value, mark: &Mark) -> Result<Plan<Step>, Str
         ));
     }
     let does = match entry {
-        Some(entry) => format!("Application {name} is synced to {revision}, history id {}", id(entry)),
+        Some(entry) => format!(
+            "Application {name} is synced to {revision}, history id {}",
+            id(entry)
+        ),
         None => format!("Application {name} is synced to {revision}"),
     };
     let body = json!({ "name": name, "revision": revision, "prune": false, "dryRun": false,
@@ -120,10 +127,19 @@ fn wanted<'a>(action: &Action, app: &'a Value) -> Result<(String, Option<&'a Val
     let name = text(app, "/metadata/name");
     let history = history(app);
     let known = ["to_version", "to_revision"];
-    if let Some(unknown) = action.parameters.keys().find(|key| !known.contains(&key.as_str())) {
-        return Err(format!("a rollback through Argo CD takes one of to_version and to_revision, not {unknown:?}"));
+    if let Some(unknown) = action
+        .parameters
+        .keys()
+        .find(|key| !known.contains(&key.as_str()))
+    {
+        return Err(format!(
+            "a rollback through Argo CD takes one of to_version and to_revision, not {unknown:?}"
+        ));
     }
-    let (version, number) = (action.parameters.get("to_version"), action.parameters.get("to_revision"));
+    let (version, number) = (
+        action.parameters.get("to_version"),
+        action.parameters.get("to_revision"),
+    );
     if version.is_some() && number.is_some() {
         return Err("rollback takes one of to_version and to_revision".to_owned());
     }
@@ -136,16 +152,25 @@ fn wanted<'a>(action: &Action, app: &'a Value) -> Result<(String, Option<&'a Val
         };
     }
     if let Some(version) = version {
-        let wanted = version.as_str().map(str::trim).filter(|text| is_revision(text));
+        let wanted = version
+            .as_str()
+            .map(str::trim)
+            .filter(|text| is_revision(text));
         let wanted = wanted.ok_or_else(|| {
-            format!("to_version has to be a commit, tag or branch, got {}", shortened(&version.to_string(), MAX_REVISION))
+            format!(
+                "to_version has to be a commit, tag or branch, got {}",
+                shortened(&version.to_string(), MAX_REVISION)
+            )
         })?;
-        let entry = history.iter().find(|entry| text(entry, "/revision") == wanted);
+        let entry = history
+            .iter()
+            .find(|entry| text(entry, "/revision") == wanted);
         return Ok((wanted.to_owned(), entry.copied()));
     }
     let now = history.first().map_or("", |entry| text(entry, "/revision"));
     let before = history.iter().find(|entry| text(entry, "/revision") != now);
-    let before = before.ok_or_else(|| format!("Application {name} has no earlier revision in its history"))?;
+    let before = before
+        .ok_or_else(|| format!("Application {name} has no earlier revision in its history"))?;
     Ok((text(before, "/revision").to_owned(), Some(before)))
 }
 
@@ -174,7 +199,9 @@ fn restart(action: &Action, app: &Value) -> Result<Plan<Step>, String> {
         return Err("restart takes no parameter".to_owned());
     }
     if is_busy(app) {
-        return Err(format!("an operation of Application {name} is under way: wait for its end"));
+        return Err(format!(
+            "an operation of Application {name} is under way: wait for its end"
+        ));
     }
     let all = workloads(app);
     let named = |wanted: &str| all.iter().find(|one| text(one, "/name") == wanted);
@@ -184,12 +211,23 @@ fn restart(action: &Action, app: &Value) -> Result<Plan<Step>, String> {
     };
     let found = found.ok_or_else(|| {
         let names: Vec<&str> = all.iter().take(10).map(|one| text(one, "/name")).collect();
-        format!("Application {name} has {} workloads ({}) and none is called {} or {name}", all.len(), names.join(", "), action.target)
+        format!(
+            "Application {name} has {} workloads ({}) and none is called {} or {name}",
+            all.len(),
+            names.join(", "),
+            action.target
+        )
     })?;
     let workload = Workload::of(found);
     Ok(Plan {
-        does: format!("{} {} of Application {name} is restarted", workload.kind, workload.name),
-        sends: vec![format!("POST /api/v1/applications/{name}/resource/actions/v2 {}", workload.body(name))],
+        does: format!(
+            "{} {} of Application {name} is restarted",
+            workload.kind, workload.name
+        ),
+        sends: vec![format!(
+            "POST /api/v1/applications/{name}/resource/actions/v2 {}",
+            workload.body(name)
+        )],
         step: Step::Restart(workload),
     })
 }

@@ -8,8 +8,8 @@ use kube::client::Body;
 use serde_json::Value;
 
 use crate::error::Error;
-pub(super) use crate::run::shortened;
 use crate::run::path_segment;
+pub(super) use crate::run::shortened;
 
 /// One request's time limit, in wall time: an API server answers or is in trouble.
 const TIMEOUT: Duration = Duration::from_secs(10);
