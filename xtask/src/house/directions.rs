@@ -16,13 +16,14 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("store", &["model", "esql"]),
     ("bus", &["model"]),
     ("integrations", &["model"]),
+    ("mcp", &["model"]),
     ("casework", &["model", "esql", "store", "bus"]),
     ("sentinel", AGENT),
     ("analyst", AGENT),
     ("resolver", AGENT),
     ("executor", AGENT),
     ("notifier", AGENT),
-    ("gateway", AGENT),
+    ("gateway", DOOR),
     ("simulator", &["model"]),
     ("datapulse", EVERYTHING),
     // It builds in seconds because it links no engine.
@@ -32,12 +33,16 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
 /// Agents and the gateway: none knows another.
 const AGENT: &[&str] = &["model", "esql", "store", "bus", "integrations", "casework"];
 
+/// The gateway, which serves the Model Context Protocol too.
+const DOOR: &[&str] = &["model", "esql", "store", "bus", "integrations", "casework", "mcp"];
+
 const EVERYTHING: &[&str] = &[
     "model",
     "esql",
     "store",
     "bus",
     "integrations",
+    "mcp",
     "casework",
     "sentinel",
     "analyst",
