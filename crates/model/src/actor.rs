@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What the `via` of a person begins with in whose name something acts through the Model Context
+/// Protocol. It is accountable to them; it isn't them, so it never decides.
+pub const MCP: &str = "mcp:";
+
 /// Who wrote a record: one of our agents, or a person whom the gateway verified.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -29,6 +33,11 @@ impl Actor {
 
     pub fn is_person(&self) -> bool {
         matches!(self, Self::Person { .. })
+    }
+
+    /// Whether something acted in a person's name through the Model Context Protocol.
+    pub fn through_mcp(&self) -> bool {
+        matches!(self, Self::Person { via, .. } if via.starts_with(MCP))
     }
 
     /// For lists and the journal's `agent` and `approved_by` fields.

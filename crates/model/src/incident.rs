@@ -421,7 +421,7 @@ pub(crate) fn may_write(actor: &Actor, event: &Event) -> bool {
         _ => None,
     };
     if event.is_a_persons() {
-        return actor.is_person();
+        return event.is_open_to(actor);
     }
     match event {
         Event::Opened { .. } | Event::Reopened { .. } => {

@@ -329,6 +329,14 @@ impl Event {
             _ => false,
         }
     }
+
+    /// Whether an actor may write it as far as it is a person's. What acts in a person's name
+    /// through the Model Context Protocol may ask for an action, which is then offered to people;
+    /// it takes none of their offers off the table, and decides nothing.
+    pub fn is_open_to(&self, actor: &Actor) -> bool {
+        let only_asks = matches!(self, Self::ActionRequested { edits: None, .. });
+        !self.is_a_persons() || (actor.is_person() && (only_asks || !actor.through_mcp()))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -232,7 +232,7 @@ impl Keyring {
         if early && !strictly && !self.keys.contains_key(&signed.key) {
             return Ok(());
         }
-        if record.event.is_a_persons() && !record.actor.is_person() {
+        if !record.event.is_open_to(&record.actor) {
             let name = record.event.name();
             return Err(format!("{name} is a person's alone to write"));
         }

@@ -165,7 +165,7 @@ impl System {
             }
             Act::AutomationResumed { reason } => {
                 reasoned(reason)?;
-                if !record.actor.is_person() {
+                if !record.actor.is_person() || record.actor.through_mcp() {
                     return Err(illegal(name, "only a person lifts a stop"));
                 }
                 if self.stopped.take().is_none() {
