@@ -23,6 +23,7 @@
 //! message, and looks like a name of a file. Where a target makes links of those too, the sender
 //! switches that off, as [`mrkdwn()`] says.
 
+mod adaptive_card;
 mod adf;
 mod csv;
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod mrkdwn;
 mod terminal;
 mod walk;
 
+pub use adaptive_card::adaptive_card;
 pub use adf::adf_text;
 pub use csv::csv;
 pub use html::html;

@@ -218,8 +218,22 @@ pub(super) fn has(
 /// A text without what the renderers say they replace: two texts that fold to the same are the
 /// same to who reads them.
 pub(super) fn folded(text: &str) -> String {
-    let mut out = text.replace("[:]", ":").replace("[.]", ".");
+    let mut out = text.to_owned();
+    // Brackets first: those around a broken link are wide where a target has none.
+    for (wide, narrow) in [('［', "["), ('］', "]")] {
+        out = out.replace(wide, narrow);
+    }
+    out = out.replace("[:]", ":").replace("[.]", ".");
     for (wide, narrow) in [
+        ('＜', "<"),
+        ('＼', "\\"),
+        ('｛', "{"),
+        ('＄', "$"),
+        ('＆', "&"),
+        ('＋', "+"),
+        ('＝', "="),
+        ('．', "."),
+        ('）', ")"),
         ('＠', "@"),
         ('＃', "#"),
         ('＊', "*"),
@@ -243,7 +257,8 @@ pub(super) fn folded_line(text: &str) -> String {
 /// A renderer, with its name.
 type Renderer = (&'static str, fn(&str) -> String);
 
-const RENDERERS: [Renderer; 11] = [
+const RENDERERS: [Renderer; 12] = [
+    ("adaptive_card", super::adaptive_card),
     ("markdown", super::markdown),
     ("markdown_block", super::markdown_block),
     ("mrkdwn", super::mrkdwn),
