@@ -10,6 +10,7 @@
 pub mod alerts;
 pub mod anchors;
 mod body_signature;
+mod bulletin;
 pub mod channel;
 pub mod deployments;
 pub mod error;
@@ -27,6 +28,8 @@ pub mod slack;
 mod stand_in;
 #[cfg(test)]
 mod story;
+pub mod teams;
+pub mod templated;
 pub mod ui;
 pub mod webhook;
 

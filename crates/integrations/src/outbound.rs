@@ -25,6 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Host;
 
 use crate::error::{Error, from_request};
+use crate::secret::Secret;
 
 pub mod address;
 mod allowed;
@@ -188,6 +189,23 @@ impl Outbound {
     pub fn listed_url(&self, url: &str) -> Result<Self, Error> {
         let destination = Destination::parse(url).map_err(refused)?;
         Ok(self.listing(destination.host(), destination.port()))
+    }
+
+    /// [`Outbound::listed_url`] for an URL that is a secret, since whoever has it posts: `https`, but
+    /// for this machine. `what` begins the error, which doesn't hold the URL.
+    ///
+    /// # Errors
+    /// `Configuration`: what is wrong with it.
+    pub fn listed_secret_url(&self, what: &str, url: &Secret) -> Result<Self, Error> {
+        let wrong = |why: &str| Error::Configuration(format!("{what}: the URL: {why}"));
+        let parsed = url::Url::parse(url.reveal()).map_err(|error| wrong(&error.to_string()))?;
+        let here = matches!(parsed.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+        if parsed.scheme() != "https" && !here {
+            return Err(wrong("expected https"));
+        }
+        let outbound = self.listed_url(url.reveal())?;
+        outbound.check(url.reveal())?;
+        Ok(outbound)
     }
 
     fn listing(&self, host: &Host<String>, port: u16) -> Self {

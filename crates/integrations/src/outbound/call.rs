@@ -3,9 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
+use model::render::one_line;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 
+use super::is_not_now;
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -24,6 +26,9 @@ pub const MAX_LARGE: usize = 80 << 20;
 pub const MAX_HEADER_BYTES: usize = 64 << 10;
 /// A `Retry-After` beyond this is taken as this: a header puts nobody off for days.
 pub const LONGEST_COME_BACK: Duration = Duration::from_secs(3600);
+
+/// Characters of the other side's own words in an error's text.
+const MAX_WORDS: usize = 100;
 
 /// A request, and what may be spent on it.
 #[derive(Debug, Clone)]
@@ -162,6 +167,27 @@ impl Call {
 }
 
 impl Answer {
+    /// What an answer that isn't the one wanted says of a message: to come back later, no, or
+    /// nothing certain. With the first words of its body.
+    pub fn refusal(&self, what: &str, usual_wait: Duration) -> Error {
+        let status = self.status;
+        let words = one_line(&String::from_utf8_lossy(&self.body), MAX_WORDS);
+        let text = match words.as_str() {
+            "" => format!("{what}: status {status}"),
+            words => format!("{what}: status {status}: {words}"),
+        };
+        if is_not_now(status) {
+            return self.later(&text).unwrap_or(Error::Later {
+                says: text,
+                after: usual_wait,
+            });
+        }
+        match status.as_u16() {
+            400..=499 => Error::Refused(text),
+            _ => Error::CannotTell(text),
+        }
+    }
+
     /// An error that says when to come back, where the other side did.
     pub fn later(&self, says: &str) -> Option<Error> {
         self.come_back.map(|after| {

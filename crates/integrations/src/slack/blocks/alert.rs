@@ -1,14 +1,15 @@
 //! The alert: one message for an incident, updated in place as the incident moves.
 
+use model::Incident;
 use model::incident::{ProposalStage, ProposalState};
-use model::{ClosedAs, Finding, Incident, Signal, Status};
 use serde_json::Value;
 
 use super::decision::Wanted;
 use super::limits::{MAX_HEADER, MAX_NAME, MAX_SENTENCE};
 use super::pieces::{button, context, fields, header, name, section, shout};
-use super::text::{number, percent, theirs, units};
+use super::text::{percent, theirs, units};
 use super::{ACKNOWLEDGE, APPROVE, Composer, Form, Message, REJECT};
+use crate::bulletin::{measured, standing};
 
 impl Composer {
     /// The alert as the incident stands now. The same incident gives the same alert.
@@ -131,10 +132,12 @@ pub(super) fn stands(state: &ProposalState) -> String {
 fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("Service", name(&incident.service)),
-        ("Status", status(incident)),
+        ("Status", standing(incident)),
     ];
-    if let Some(finding) = incident.findings.first().filter(|found| is_measured(found)) {
-        facts.push(("Measured", measured(finding)));
+    if let Some(finding) = incident.findings.first()
+        && let Some(measured) = measured(finding)
+    {
+        facts.push(("Measured", name(&measured)));
         facts.push(("Expected", name(&finding.bound())));
     }
     let owner = incident.owner.as_deref().map(name);
@@ -144,34 +147,6 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
     }
     facts.push(("Open since", incident.opened_at.to_string()));
     facts
-}
-
-fn status(incident: &Incident) -> String {
-    let word = incident.status.name().replace('_', " ");
-    if let Some(merger) = &incident.merged_into {
-        return format!("{word}, goes on in {}", merger.into);
-    }
-    match (incident.status, &incident.closed_as) {
-        (Status::Voided, _) => "declared by mistake".to_owned(),
-        (Status::Closed, Some(ClosedAs::FalseAlarm {})) => format!("{word}, a false alarm"),
-        (Status::Closed, Some(ClosedAs::Duplicate { of })) => format!("{word}, the same as {of}"),
-        _ if incident.reopened == 1 => format!("{word}, reopened once"),
-        _ if incident.reopened > 1 => format!("{word}, reopened {} times", incident.reopened),
-        _ => word,
-    }
-}
-
-fn is_measured(finding: &Finding) -> bool {
-    finding.signal != Signal::Declared && finding.observed.is_finite()
-}
-
-fn measured(finding: &Finding) -> String {
-    let signal = finding.signal.name().replace('_', " ");
-    let value = number(finding.observed);
-    match finding.unit.as_str() {
-        "" => format!("{signal} {value}"),
-        unit => format!("{signal} {value} {}", name(unit)),
-    }
 }
 
 /// The first cause, where there is a report.

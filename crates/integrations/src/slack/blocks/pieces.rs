@@ -1,6 +1,6 @@
 //! Blocks and their elements, one by one.
 
-use model::{Incident, IncidentId, Severity};
+use model::{Incident, IncidentId};
 use serde_json::{Value, json};
 
 use super::limits::{
@@ -8,11 +8,7 @@ use super::limits::{
 };
 use super::text::{cut, theirs};
 use super::{Composer, Form, OPEN};
-
-/// What every text about an incident begins with: `[CRITICAL]`.
-pub fn shout(severity: Severity) -> String {
-    format!("[{}]", severity.name().to_uppercase())
-}
+pub(crate) use crate::bulletin::shout;
 
 /// A `mrkdwn` text in which Slack makes nothing of what isn't marked.
 pub fn marked(text: &str) -> Value {

@@ -68,15 +68,6 @@ fn first_piece(text: &str) -> Option<&str> {
     }
 }
 
-/// A number as people write it: four digits behind the point at most, none of them idle.
-pub fn number(value: f64) -> String {
-    let text = format!("{value:.4}");
-    match text.split_once('.') {
-        Some(_) => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        None => text,
-    }
-}
-
 /// A share of one as a percentage.
 pub fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
@@ -106,11 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers() {
-        assert_eq!(number(0.2), "0.2");
-        assert_eq!(number(194.0), "194");
-        assert_eq!(number(-0.5), "-0.5");
-        assert_eq!(number(100.0), "100");
+    fn shares() {
         assert_eq!(percent(0.824), "82 %");
     }
 
