@@ -13,6 +13,7 @@ mod body_signature;
 mod bulletin;
 pub mod channel;
 pub mod deployments;
+pub mod email;
 pub mod error;
 pub mod jira;
 pub mod outbound;
