@@ -190,22 +190,34 @@ impl EmailChannel {
         self.to.iter().map(|one| one.email.clone()).collect()
     }
 
-    async fn send(&self, telling: &Telling<'_>) -> Result<Delivered, Error> {
-        let key = &telling.notice.key;
-        let id = letter::message_id(key, self.from.email.domain());
+    /// The mail of a notice, whole.
+    ///
+    /// # Errors
+    /// `Configuration`: it can't be written.
+    pub fn letter(&self, telling: &Telling<'_>) -> Result<Vec<u8>, Error> {
         let link = self.ui.incident(&telling.incident.id);
         let at_ms = u64::try_from(telling.record.at.ms()).unwrap_or(0);
-        let bytes = Letter {
+        Letter {
             from: &self.from,
             to: &self.to,
-            id: &id,
+            id: &self.id(telling),
             first: letter::first_of(telling.places),
             at: UNIX_EPOCH + Duration::from_millis(at_ms),
             notice: telling.notice,
             bulletin: &Bulletin::of(telling),
             link: &link,
         }
-        .bytes()?;
+        .bytes()
+    }
+
+    fn id(&self, telling: &Telling<'_>) -> String {
+        letter::message_id(&telling.notice.key, self.from.email.domain())
+    }
+
+    async fn send(&self, telling: &Telling<'_>) -> Result<Delivered, Error> {
+        let key = &telling.notice.key;
+        let id = self.id(telling);
+        let bytes = self.letter(telling)?;
         // Who has it isn't sent it again because somebody else hasn't.
         let left = self.taken.left(key, self.addresses());
         if !left.is_empty() {

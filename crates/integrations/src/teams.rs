@@ -55,6 +55,12 @@ impl TeamsChannel {
         })
     }
 
+    /// The body of the request that posts a notice: a message with one card.
+    pub fn posting(&self, telling: &Telling<'_>) -> Vec<u8> {
+        let link = self.ui.incident(&telling.incident.id);
+        card::message(Bulletin::of(telling), &link)
+    }
+
     async fn post(&self, body: Vec<u8>) -> Result<(), Error> {
         let what = format!("teams {}", self.name);
         let call = Call::post(&what, self.url.reveal(), body)
@@ -76,8 +82,7 @@ impl Channel for TeamsChannel {
     }
 
     async fn deliver(&self, telling: &Telling<'_>) -> Result<Delivered, Error> {
-        let link = self.ui.incident(&telling.incident.id);
-        let sent = self.post(card::message(Bulletin::of(telling), &link)).await;
+        let sent = self.post(self.posting(telling)).await;
         if sent.is_err() {
             metrics::counter!("integration_call_failures_total", "adapter" => self.name.clone())
                 .increment(1);
