@@ -54,7 +54,7 @@ pub use report::{Cause, Hypothesis, LedgerEntry, LedgerState, Report, TimelineEn
 pub use runbook::{Runbook, RunbookAction};
 pub use service::Service;
 pub use severity::Severity;
-pub use signing::{Keyring, Signer, Trusted, Writer};
+pub use signing::{Keyring, Purpose, Signer, Trusted, Writer};
 pub use summary::Summary;
 pub use system::{Act, Stopped, System};
 pub use time::{Timestamp, Window};

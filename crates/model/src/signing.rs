@@ -14,13 +14,16 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{Actor, Agent};
 use crate::chain::StoredRecord;
 use crate::digest::Digest;
-use crate::record::Record;
+use crate::incident::may_write;
+use crate::record::{Event, Record};
 use crate::time::Timestamp;
 
 /// What begins the signature within the bytes.
 const MARK: &[u8] = b",\"signed\":{";
 /// Hexadecimal digits of a key's name: the digest of the public key, shortened.
 const NAME_DIGITS: usize = 16;
+/// How far the clocks of two machines may be apart when one of them makes a key and another uses it.
+const CLOCKS_APART_MS: i64 = 60_000;
 
 /// For whom a key may write.
 #[derive(
@@ -48,6 +51,15 @@ pub enum Writer {
 }
 
 impl Writer {
+    pub const ALL: [Self; 6] = [
+        Self::Gateway,
+        Self::Sentinel,
+        Self::Analyst,
+        Self::Resolver,
+        Self::Executor,
+        Self::Notifier,
+    ];
+
     /// All agents.
     pub const AGENTS: [Self; 5] = [
         Self::Sentinel,
@@ -68,6 +80,10 @@ impl Writer {
                 Agent::Notifier => Self::Notifier,
             },
         }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|writer| writer.name() == text)
     }
 
     pub fn name(self) -> &'static str {
@@ -169,16 +185,77 @@ struct Signed {
 pub struct Trusted {
     /// Hexadecimal, 32 bytes.
     pub public: String,
-    /// The gateway's key writes for nobody else.
+    /// The gateway's key writes for nobody else. Several agents on one key: from before each had
+    /// its own.
     pub writers: Vec<Writer>,
-    /// Records before it were not signed.
+    /// Records before the first of all keys were not signed.
     pub since: Timestamp,
+    /// From then on it signs nothing any more, and nothing is done on what it signed before, which
+    /// can still be verified. `None`: it is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl Trusted {
+    /// A key in force from `since` on.
+    pub fn new(signer: &Signer, writers: &[Writer], since: Timestamp) -> Self {
+        Self {
+            public: signer.public(),
+            writers: writers.to_vec(),
+            since,
+            until: None,
+        }
+    }
+
+    /// What records call it by; what is wrong with a key names it.
+    pub fn name(&self) -> Result<String, String> {
+        self.bytes().map(|bytes| name_of(&bytes))
+    }
+
+    pub fn is_of(&self, writer: Writer) -> bool {
+        self.writers.contains(&writer)
+    }
+
+    /// Whether something may be done at `now` on what it signed.
+    pub fn in_force(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    fn bytes(&self) -> Result<[u8; 32], String> {
+        let shown = &self.public;
+        hex::decode(shown)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| format!("{shown:?} is not a key of 32 bytes in hexadecimal"))
+    }
+
+    /// Whether a record of this time may bear its signature. The lower bound forgives clocks that
+    /// differ; the upper one has the rotation's own overlap.
+    fn covers(&self, at: Timestamp) -> Result<(), String> {
+        if at.plus_ms(CLOCKS_APART_MS) < self.since {
+            return Err(format!("its key counts from {} on", self.since));
+        }
+        match self.until {
+            Some(until) if at >= until => Err(format!("its key was retired at {until}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a signature is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To tell whether the record is what was written: records from before anything was signed
+    /// pass, and keys that were retired count for their time.
+    Verify,
+    /// To do something on it, now: it must be signed, with a key that is in force.
+    Act { now: Timestamp },
 }
 
 /// The keys that are trusted.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
-    keys: BTreeMap<String, (VerifyingKey, Vec<Writer>)>,
+    keys: BTreeMap<String, (VerifyingKey, Trusted)>,
     since: Option<Timestamp>,
 }
 
@@ -188,18 +265,20 @@ impl Keyring {
         let mut keys = BTreeMap::new();
         for one in trusted {
             let shown = &one.public;
-            let bytes: [u8; 32] = hex::decode(&one.public)
-                .ok()
-                .and_then(|bytes| bytes.try_into().ok())
-                .ok_or_else(|| format!("{shown:?} is not a key of 32 bytes in hexadecimal"))?;
+            let bytes = one.bytes()?;
             let key = VerifyingKey::from_bytes(&bytes)
                 .map_err(|error| format!("{shown:?} is not an Ed25519 key: {error}"))?;
-            if one.writers.contains(&Writer::Gateway) && one.writers.len() > 1 {
+            if one.is_of(Writer::Gateway) && one.writers.len() > 1 {
                 return Err(format!(
                     "{shown:?}: the gateway's key writes for nobody else"
                 ));
             }
-            keys.insert(name_of(&bytes), (key, one.writers.clone()));
+            // The same key twice would let one line widen what another allows.
+            if keys.insert(name_of(&bytes), (key, one.clone())).is_some() {
+                return Err(format!(
+                    "{shown:?} stands there twice: a key is one role's alone"
+                ));
+            }
         }
         Ok(Self {
             keys,
@@ -216,28 +295,40 @@ impl Keyring {
         self.keys.is_empty()
     }
 
-    /// Whether a stored record was written by whoever may write such a one. Records from before
-    /// anything was signed pass, unless `strictly`.
-    pub fn check(&self, stored: &StoredRecord, strictly: bool) -> Result<(), String> {
+    /// All of them, in no order that means anything.
+    pub fn trusted(&self) -> impl Iterator<Item = &Trusted> {
+        self.keys.values().map(|(_, trusted)| trusted)
+    }
+
+    /// Whether a stored record was written by whoever may write such a one.
+    pub fn check(&self, stored: &StoredRecord, purpose: Purpose) -> Result<(), String> {
         let record = stored
             .record()
             .map_err(|error| format!("it can't be read: {error}"))?;
-        let early = self.since.is_some_and(|since| record.at < since);
+        let lenient =
+            purpose == Purpose::Verify && self.since.is_some_and(|since| record.at < since);
         let Some((base, signed)) = stored.signature() else {
-            return match early && !strictly {
+            return match lenient {
                 true => Ok(()),
                 false => Err("it is not signed".to_owned()),
             };
         };
-        if early && !strictly && !self.keys.contains_key(&signed.key) {
-            return Ok(());
-        }
-        if record.event.is_a_persons() && !record.actor.is_person() {
-            let name = record.event.name();
-            return Err(format!("{name} is a person's alone to write"));
-        }
+        let Some((_, trusted)) = self.keys.get(&signed.key) else {
+            return match lenient {
+                true => Ok(()),
+                false => Err(untrusted(&signed.key)),
+            };
+        };
+        may_be_written(&record)?;
         let writer = Writer::of(&record.actor);
-        self.verify(writer, &signed.key, &base, &signed.signature)
+        self.verify(writer, &signed.key, &base, &signed.signature)?;
+        trusted.covers(record.at)?;
+        match (purpose, trusted.until) {
+            (Purpose::Act { now }, Some(until)) if !trusted.in_force(now) => Err(format!(
+                "its key was retired at {until}: nothing is done on it any more"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whether a signature is one of these bytes by a trusted key that may write for `writer`.
@@ -248,8 +339,8 @@ impl Keyring {
         bytes: &[u8],
         signature: &str,
     ) -> Result<(), String> {
-        let Some((public, writers)) = self.keys.get(key) else {
-            return Err(format!("its key {key} is not trusted here"));
+        let Some((public, trusted)) = self.keys.get(key) else {
+            return Err(untrusted(key));
         };
         let signature = hex::decode(signature)
             .ok()
@@ -258,10 +349,10 @@ impl Keyring {
         public
             .verify_strict(bytes, &signature)
             .map_err(|_| "its signature isn't that of its bytes".to_owned())?;
-        if writers.contains(&writer) {
+        if trusted.is_of(writer) {
             return Ok(());
         }
-        let names: Vec<&str> = writers.iter().map(|writer| writer.name()).collect();
+        let names: Vec<&str> = trusted.writers.iter().map(|writer| writer.name()).collect();
         Err(format!(
             "it is {}'s to write, and was signed with the key of {}",
             writer.name(),
@@ -270,104 +361,25 @@ impl Keyring {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::identity::IncidentId;
-    use crate::record::Event;
+fn untrusted(key: &str) -> String {
+    format!("its key {key} is not trusted here")
+}
 
-    fn signer(number: u8) -> Signer {
-        Signer::new(&[number; 32])
+/// Whether its actor may write such a record at all, by the state machine's own table.
+fn may_be_written(record: &Record) -> Result<(), String> {
+    let name = record.event.name();
+    if record.event.is_a_persons() && !record.actor.is_person() {
+        return Err(format!("{name} is a person's alone to write"));
     }
-
-    fn ring() -> Keyring {
-        let trusted = |number: u8, writers: &[Writer]| Trusted {
-            public: signer(number).public(),
-            writers: writers.to_vec(),
-            since: Timestamp(1_000),
-        };
-        let keys = [trusted(1, &[Writer::Gateway]), trusted(2, &Writer::AGENTS)];
-        Keyring::new(&keys).expect("keys")
-    }
-
-    fn record(actor: Actor, at: i64, text: &str) -> Record {
-        Record {
-            incident: IncidentId::derive("r", "s", Timestamp(0)),
-            seq: 2,
-            at: Timestamp(at),
-            actor,
-            previous: Digest::ZERO,
-            event: Event::NoteAdded {
-                text: text.to_owned(),
-            },
-        }
-    }
-
-    fn person() -> Actor {
-        Actor::Person {
-            subject: "person:ada".to_owned(),
-            name: "ada".to_owned(),
-            via: "session".to_owned(),
-        }
-    }
-
-    #[test]
-    fn each_writes_what_is_theirs() {
-        let ring = ring();
-        let check = |actor: Actor, number: u8| {
-            let stored = StoredRecord::signed(&record(actor, 2_000, "x"), &signer(number));
-            let stored = stored.expect("writable");
-            assert_eq!(stored.record().expect("readable").seq, 2);
-            ring.check(&stored, false)
-        };
-        assert_eq!(check(person(), 1), Ok(()));
-        assert_eq!(check(Actor::agent(Agent::Analyst), 2), Ok(()));
-        let forged = check(person(), 2).expect_err("refused");
-        assert!(forged.starts_with("it is gateway's to write"), "{forged}");
-        assert!(check(Actor::agent(Agent::Executor), 1).is_err());
-        assert!(check(person(), 3).is_err_and(|why| why.contains("not trusted")));
-    }
-
-    #[test]
-    fn another_text_with_the_same_signature_is_seen() {
-        let honest = StoredRecord::signed(&record(person(), 2_000, "no"), &signer(1));
-        let mut stored = honest.expect("writable");
-        let text = String::from_utf8(stored.bytes.clone()).expect("text");
-        stored.bytes = text.replace("\"no\"", "\"yes\"").into_bytes();
-        stored.digest = Digest::of(&stored.bytes);
-        assert!(
-            ring()
-                .check(&stored, false)
-                .is_err_and(|why| why.contains("signature"))
-        );
-        // A text that looks like a signature is a text.
-        let tricky = record(
-            person(),
-            2_000,
-            "a\",\"signed\":{\"key\":\"x\",\"signature\":\"y\"}}",
-        );
-        let stored = StoredRecord::signed(&tricky, &signer(1)).expect("writable");
-        assert_eq!(ring().check(&stored, false), Ok(()));
-        let bare = StoredRecord::new(&tricky).expect("writable");
-        assert!(ring().check(&bare, false).is_err());
-    }
-
-    #[test]
-    fn what_was_written_before_anything_was_signed_passes_where_nothing_is_done_on_it() {
-        let early = StoredRecord::new(&record(person(), 500, "x")).expect("writable");
-        assert_eq!(ring().check(&early, false), Ok(()));
-        assert!(ring().check(&early, true).is_err());
-        let late = StoredRecord::new(&record(person(), 1_000, "x")).expect("writable");
-        assert!(ring().check(&late, false).is_err());
-    }
-
-    #[test]
-    fn a_key_for_the_gateway_and_others_is_refused() {
-        let both = Trusted {
-            public: signer(1).public(),
-            writers: vec![Writer::Gateway, Writer::Executor],
-            since: Timestamp(0),
-        };
-        assert!(Keyring::new(&[both]).is_err());
+    let allowed = match &record.event {
+        Event::System { .. } => Writer::of(&record.actor) == Writer::Gateway,
+        event => may_write(&record.actor, event),
+    };
+    match allowed {
+        true => Ok(()),
+        false => Err(format!("{} may not write {name}", record.actor.label())),
     }
 }
+
+#[cfg(test)]
+mod tests;

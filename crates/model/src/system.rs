@@ -43,6 +43,10 @@ pub enum Act {
     KeyTrusted {
         key: Trusted,
     },
+    /// What is signed with this key counts no more from its `until` on.
+    KeyRetired {
+        key: Trusted,
+    },
     TokenIssued {
         token: String,
         name: String,
@@ -76,6 +80,7 @@ impl Act {
             Self::AutomationResumed { .. } => "automation_resumed",
             Self::PolicyInForce { .. } => "policy_in_force",
             Self::KeyTrusted { .. } => "key_trusted",
+            Self::KeyRetired { .. } => "key_retired",
             Self::TokenIssued { .. } => "token_issued",
             Self::TokenRevoked { .. } => "token_revoked",
             Self::LoggedIn { .. } => "logged_in",
@@ -181,7 +186,11 @@ impl System {
             Act::PersonDisabled { reason, .. } | Act::PersonEnabled { reason, .. } => {
                 reasoned(reason)?;
             }
+            Act::KeyRetired { key } if key.until.is_none() => {
+                return Err(illegal(name, "it says from when on"));
+            }
             Act::KeyTrusted { .. }
+            | Act::KeyRetired { .. }
             | Act::TokenIssued { .. }
             | Act::TokenRevoked { .. }
             | Act::LoggedIn { .. } => {}

@@ -8,12 +8,8 @@ use model::{Digest, IncidentId, Keyring, Timestamp};
 /// Anchors as they are: signed, each with the digest of the one before.
 pub fn anchors(count: u64) -> (Vec<Vec<u8>>, Keyring) {
     let signer = Signer::new(&[7; 32]);
-    let ring = Keyring::new(&[Trusted {
-        public: signer.public(),
-        writers: vec![Writer::Gateway],
-        since: Timestamp(0),
-    }])
-    .expect("a key");
+    let ring =
+        Keyring::new(&[Trusted::new(&signer, &[Writer::Gateway], Timestamp(0))]).expect("a key");
     let (mut known, mut heads, mut lines) = (Known::default(), Heads::new(), Vec::new());
     for seq in 1..=count {
         let id = IncidentId::derive("r", "checkout", Timestamp(0));

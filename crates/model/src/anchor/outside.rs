@@ -173,12 +173,7 @@ mod tests {
     use crate::signing::Trusted;
 
     fn ring(signer: &Signer) -> Keyring {
-        Keyring::new(&[Trusted {
-            public: signer.public(),
-            writers: vec![Writer::Gateway],
-            since: Timestamp(0),
-        }])
-        .expect("a key")
+        Keyring::new(&[Trusted::new(signer, &[Writer::Gateway], Timestamp(0))]).expect("a key")
     }
 
     fn head(heads: &mut Heads, service: &str, seq: u64, text: &str) {

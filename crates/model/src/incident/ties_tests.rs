@@ -8,7 +8,7 @@ use super::*;
 use crate::actor::Assignee;
 use crate::chain::StoredRecord;
 use crate::digest::Digest;
-use crate::signing::{Keyring, Signer, Trusted, Writer};
+use crate::signing::{Keyring, Purpose, Signer, Trusted, Writer};
 
 fn id(name: &str) -> IncidentId {
     IncidentId::derive("declared", name, Timestamp(0))
@@ -489,11 +489,8 @@ fn what_was_split_off_begins_with_all_its_findings_and_by_a_person() {
 #[test]
 fn an_agents_key_writes_nothing_that_is_a_persons() {
     let key = |number: u8| Signer::new(&[number; 32]);
-    let trusted = |number: u8, writers: &[Writer]| Trusted {
-        public: key(number).public(),
-        writers: writers.to_vec(),
-        since: Timestamp(0),
-    };
+    let trusted =
+        |number: u8, writers: &[Writer]| Trusted::new(&key(number), writers, Timestamp(0));
     let keys = [trusted(1, &[Writer::Gateway]), trusted(2, &Writer::AGENTS)];
     let ring = Keyring::new(&keys).expect("keys");
     let machine = Actor::System {
@@ -521,7 +518,7 @@ fn an_agents_key_writes_nothing_that_is_a_persons() {
             };
             ring.check(
                 &StoredRecord::signed(&record, signer).expect("writable"),
-                true,
+                Purpose::Act { now: Timestamp(2) },
             )
         };
         assert_eq!(check(person("ada"), &key(1)), Ok(()));
