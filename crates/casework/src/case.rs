@@ -1,11 +1,12 @@
 //! The only writer: reads the records, lets the state machine judge, appends, projects, wakes.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bus::{Bus, Wake};
 use model::{
-    Actor, Digest, Event, Incident, IncidentId, Keyring, Policy, Projection, Record, Redactor,
-    Signer, StoredRecord,
+    Actor, Digest, Event, Incident, IncidentId, Keyring, Policy, Projection, Purpose, Record, Redactor,
+    Signer, StoredRecord, Timestamp, Writer,
 };
 use store::{Journal, Knowledge, Telemetry};
 
@@ -36,28 +37,21 @@ struct Parts {
     pulse: Pulse,
     deliveries: Deliveries,
     system: Memory,
-    keys: OnceLock<Keys>,
+    keys: RwLock<Option<Arc<Keys>>>,
+    read_keys: OnceLock<ReadKeys>,
     redactor: OnceLock<Redactor>,
 }
 
 /// What this process signs with, and whom it trusts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Keys {
-    /// What people and other systems say.
-    pub gateway: Signer,
-    /// What agents write.
-    pub agents: Signer,
+    /// Of the roles that this process runs, and of no others.
+    pub signers: BTreeMap<Writer, Signer>,
     pub ring: Keyring,
 }
 
-impl Keys {
-    fn of(&self, actor: &Actor) -> &Signer {
-        match actor {
-            Actor::Agent { .. } => &self.agents,
-            Actor::Person { .. } | Actor::System { .. } => &self.gateway,
-        }
-    }
-}
+/// Reads the keys anew: another process may have got a new one meanwhile.
+pub type ReadKeys = Arc<dyn Fn() -> Result<Keys, String> + Send + Sync>;
 
 /// An incident with the digest of its last record: what the next record must follow.
 #[derive(Debug, Clone)]
@@ -88,7 +82,8 @@ impl Casework {
                 pulse: Pulse::default(),
                 deliveries: Deliveries::default(),
                 system: Memory::default(),
-                keys: OnceLock::new(),
+                keys: RwLock::default(),
+                read_keys: OnceLock::new(),
                 redactor: OnceLock::new(),
             }),
         }
@@ -122,9 +117,46 @@ impl Casework {
         &self.parts.toolbox
     }
 
-    /// Signs all records from now on; once, before the first of them.
+    /// Signs all records from now on with these keys, and holds others' against them.
     pub fn sign_with(&self, keys: Keys) {
-        let _ = self.parts.keys.set(keys);
+        let mut held = self
+            .parts
+            .keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *held = Some(Arc::new(keys));
+    }
+
+    /// Where a signature doesn't hold, the keys are read once more this way; once, at the start.
+    pub fn read_keys_with(&self, read: ReadKeys) {
+        let _ = self.parts.read_keys.set(read);
+    }
+
+    /// `None`: nothing is signed here.
+    pub fn keys(&self) -> Option<Arc<Keys>> {
+        let held = self.parts.keys.read();
+        held.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What signatures are held against; empty where nothing is signed.
+    pub fn ring(&self) -> Keyring {
+        self.keys()
+            .map_or_else(Keyring::default, |keys| keys.ring.clone())
+    }
+
+    /// The ring as it is now, where it can be read.
+    fn ring_read_anew(&self) -> Option<Keyring> {
+        match self.parts.read_keys.get()?() {
+            Ok(keys) => {
+                let ring = keys.ring.clone();
+                self.sign_with(keys);
+                Some(ring)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the keys can't be read anew: those that are known go on to count");
+                None
+            }
+        }
     }
 
     /// Takes secrets out by this redactor from now on; once, before the first record.
@@ -139,9 +171,18 @@ impl Casework {
 
     /// The bytes to be stored, signed where there are keys.
     pub(crate) fn stored(&self, record: &Record) -> Result<StoredRecord, Error> {
-        let stored = match self.parts.keys.get() {
+        let stored = match self.keys() {
             None => StoredRecord::new(record),
-            Some(keys) => StoredRecord::signed(record, keys.of(&record.actor)),
+            Some(keys) => {
+                let writer = Writer::of(&record.actor);
+                let signer = keys.signers.get(&writer).ok_or_else(|| {
+                    let (name, writer) = (record.event.name(), writer.name());
+                    Error::Internal(format!(
+                        "{name} is {writer}'s to write, and this process has no key of that role"
+                    ))
+                })?;
+                StoredRecord::signed(record, signer)
+            }
         };
         stored.map_err(|error| Error::Internal(format!("a record can't be written: {error}")))
     }
@@ -149,27 +190,33 @@ impl Casework {
     /// What is wrong with the signatures that an action on `proposal` would rest on: on each
     /// decision, word of a rule and verdict, whenever they were written.
     pub async fn unsound(&self, id: &IncidentId, proposal: &str) -> Result<Option<String>, Error> {
-        let Some(keys) = self.parts.keys.get() else {
+        let Some(keys) = self.keys() else {
             return Ok(None);
         };
         let stored = self.parts.journal.records(id).await?;
-        for line in &stored {
+        let mut lines = Vec::new();
+        for line in stored {
             let record = line
                 .record()
                 .map_err(|error| Error::Damaged(format!("{id}:{}: {error}", line.seq)))?;
-            let (Event::Decided { proposal: on, .. }
+            if let Event::Decided { proposal: on, .. }
             | Event::AutomationDecided { proposal: on, .. }
-            | Event::VerdictReached { proposal: on, .. }) = &record.event
-            else {
-                continue;
-            };
-            if on == proposal
-                && let Err(why) = keys.ring.check(line, true)
+            | Event::VerdictReached { proposal: on, .. } = &record.event
+                && on == proposal
             {
-                return Ok(Some(format!("record {}: {why}", line.seq)));
+                lines.push(line);
             }
         }
-        Ok(None)
+        let now = self.parts.clock.now();
+        let found = fault(&lines, &keys.ring, now);
+        if found.is_none() {
+            return Ok(None);
+        }
+        // A key that was made a moment ago is no forgery.
+        Ok(match self.ring_read_anew() {
+            Some(ring) => fault(&lines, &ring, now),
+            None => found,
+        })
     }
 
     pub(crate) fn system_memory(&self) -> &Memory {
@@ -294,4 +341,12 @@ impl Casework {
         });
         Ok(())
     }
+}
+
+/// The first of these records that nothing may be done on.
+fn fault(lines: &[StoredRecord], ring: &Keyring, now: Timestamp) -> Option<String> {
+    lines.iter().find_map(|line| {
+        let why = ring.check(line, Purpose::Act { now }).err()?;
+        Some(format!("record {}: {why}", line.seq))
+    })
 }

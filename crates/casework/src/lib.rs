@@ -25,7 +25,7 @@ pub mod similar;
 pub mod system;
 pub mod tools;
 
-pub use case::{Casework, Keys};
+pub use case::{Casework, Keys, ReadKeys};
 pub use clock::Clock;
 pub use deliveries::Deliveries;
 pub use driver::{Driver, Stage};
