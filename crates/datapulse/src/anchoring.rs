@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bus::Heard;
-use casework::{Casework, Keys};
+use casework::Casework;
 use integrations::anchors::AnchorPlace;
 use model::anchor::AnchorLine;
 use model::anchor::outside::{Heads, Known};
-use model::{ChainFault, Digest, IncidentId, Keyring, Timestamp};
+use model::{ChainFault, Digest, IncidentId, Keyring, Timestamp, Writer};
 
 use crate::backend::Backend;
 
@@ -32,7 +32,6 @@ const MAX_PIECE: u64 = 16 << 20;
 /// Where anchors go, and from what.
 pub struct Anchoring {
     pub casework: Casework,
-    pub keys: Keys,
     /// The list of heads that the store keeps.
     pub heads: PathBuf,
     pub place: Arc<dyn AnchorPlace>,
@@ -116,17 +115,20 @@ impl Anchoring {
         .await?;
         *follower = held;
         read_on?;
+        let keys = self.casework.keys().context("there are no keys")?;
+        let signer = keys.signers.get(&Writer::Gateway);
+        let signer = signer.context("anchors are signed with the gateway's key, which isn't here")?;
         let known = match known {
             Some(known) => known,
-            None => known.insert(read(self.place.as_ref(), &self.keys.ring).await?.0),
+            None => known.insert(read(self.place.as_ref(), &keys.ring).await?.0),
         };
         let at = self.casework.clock().now();
-        let Some(line) = known.next(&follower.heads, at, &self.keys.gateway)? else {
+        let Some(line) = known.next(&follower.heads, at, signer)? else {
             return Ok(());
         };
         self.place.write(known.number + 1, line.as_bytes()).await?;
         known
-            .take(&line, &self.keys.ring)
+            .take(&line, &keys.ring)
             .map_err(anyhow::Error::msg)
             .map(drop)
     }

@@ -7,10 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 mod action;
 mod eval;
 mod incident;
+mod trust;
 
 pub use action::{Action, Person, Policy};
 pub use eval::{Eval, Evaluation, Guard, Mode, Tune, Tuned};
 pub use incident::{Incident, Judgement};
+pub use trust::{Keys, Pki};
 
 /// Notices that a service fails, says why with evidence, proposes what to do, asks a person, does
 /// it, and checks that it helped.
@@ -116,6 +118,12 @@ pub enum Command {
     /// Anomaly detection jobs of Elastic's machine learning, whose findings Sentinel takes in
     #[command(subcommand)]
     Ml(Ml),
+    /// The keys that each role signs its records with: list, replace, move to another place
+    #[command(subcommand)]
+    Keys(Keys),
+    /// An authority of one's own, and certificates for each role
+    #[command(subcommand)]
+    Pki(Pki),
     /// Verify, measure, back up and restore what is kept
     #[command(subcommand)]
     Store(Store),

@@ -90,11 +90,12 @@ impl Context {
     async fn here(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let store = self.reading().await?;
         let casework = wire::casework(&store, &self.configuration, Clock::wall())?;
+        let ring = keys::ring(&self.folder)?;
         let options = gateway::Options {
             no_auth: true,
             hosts: Vec::new(),
             cors_origins: Vec::new(),
-            audit: serve::audit(&store, &keys::ring(&self.folder)?),
+            audit: serve::audit(&store, move || ring.clone()),
             care: store.care(),
             metrics: Arc::new(String::new) as gateway::Metrics,
         };

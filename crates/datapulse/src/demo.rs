@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use casework::{Casework, Clock};
-use model::{Role, Timestamp};
+use model::{Role, Timestamp, Writer};
 use simulator::{Fault, Feed, Naming, Setting, Shop, control};
 use store::journal::SummaryFilter;
 use tokio::net::TcpListener;
@@ -152,7 +152,7 @@ impl Stage {
         shorten(&mut parts);
         let (control_url, token, control) = control_api(&shop, &present).await?;
         parts.runner = Some(wire::control_api(&control_url, &token)?);
-        parts.ring = keys::sign(&parts.casework, &folder).await?.ring;
+        parts.keys = Some(keys::sign(&parts.casework, &folder, &Writer::ALL).await?);
         let door = Door::open(&parts, listener, false)?;
         let local = fresh_token(&parts.store, "local", Role::Admin, true).await?;
         let address = Address {

@@ -139,6 +139,13 @@ pub fn sign_if_any(casework: &Casework, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether the private half of a key lies in the folder `keys`.
+pub fn holds(folder: &Path, key: &Trusted) -> bool {
+    key.writers.iter().any(|writer| {
+        private(&folder.join(file_of(*writer))).is_ok_and(|signer| signer.public() == key.public)
+    })
+}
+
 /// All keys of a folder; `None`: there are none.
 pub fn all(folder: &Path, now: Timestamp) -> Result<Option<Keys>> {
     let folder = folder.join(FOLDER);

@@ -21,6 +21,7 @@ mod keys;
 mod logins;
 mod measure;
 mod owner_only;
+mod pki;
 mod print;
 mod progress;
 mod redacted;
@@ -130,6 +131,8 @@ async fn run(here: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Eval(eval) => commands::eval::run(here, eval).await,
         Command::Backtest(backtest) => commands::backtest::run(here, backtest).await,
         Command::Ml(ml) => commands::ml::run(here, ml).await,
+        Command::Keys(keys) => commands::keys::run(here, keys).await,
+        Command::Pki(pki) => commands::pki::run(here, pki),
         Command::Store(store) => commands::store::run(here, store).await,
         Command::Login(login) => commands::login::run(here, login).await,
         Command::Token(token) => commands::token::run(here, token).await,

@@ -10,7 +10,7 @@ use casework::Clock;
 use gateway::identity::Identity;
 use gateway::{Gateway, Principal};
 use integrations::anchors::AnchorPlace;
-use model::{Keyring, Role};
+use model::{Keyring, Role, Writer};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -57,8 +57,8 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     if !audit.anchor_file.is_empty() {
         places::cut_torn(Path::new(&audit.anchor_file))?;
     }
-    let keys = keys::sign(&parts.casework, &here.folder).await?;
-    parts.ring = keys.ring.clone();
+    let writers = wire::writers(&roles);
+    parts.keys = Some(keys::sign(&parts.casework, &here.folder, &writers).await?);
     let mut door = Door::open(&parts, listener, arguments.no_auth)?;
     if let Some(listener) = for_grpc {
         door.also_grpc(listener)?;
@@ -70,14 +70,17 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
         token: Some(token),
     };
     address.write(&here.folder)?;
-    parts.casework.note_policy("datapulse serve").await?;
+    // The system chain is the gateway's to write.
+    if writers.contains(&Writer::Gateway) {
+        parts.casework.note_policy("datapulse serve").await?;
+    }
     let agents = Agents::start(&parts, &roles);
     greet(here, &parts, &door, arguments.no_auth)?;
     let retention = retain(parts.store.clone(), here.configuration.retention.rules());
     tokio::select! {
         () = stopped() => {}
         () = retention => {}
-        () = anchors(here, &parts, keys, place) => {}
+        () = anchors(here, &parts, place) => {}
     }
     Address::remove(&here.folder);
     agents.stop().await;
@@ -87,19 +90,13 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
 }
 
 /// Anchors outside, where a place is named. Never ends.
-async fn anchors(
-    here: &Context,
-    parts: &Parts,
-    keys: casework::Keys,
-    place: Option<Arc<dyn AnchorPlace>>,
-) {
+async fn anchors(here: &Context, parts: &Parts, place: Option<Arc<dyn AnchorPlace>>) {
     let Some(place) = place else {
         return std::future::pending().await;
     };
     let audit = &here.configuration.audit;
     let anchoring = Anchoring {
         casework: parts.casework.clone(),
-        keys,
         heads: parts.store.anchors_path(),
         place,
         every: Duration::from_secs(audit.anchor_every_s),
@@ -186,11 +183,14 @@ pub async fn fresh_token(store: &Backend, name: &str, role: Role, person: bool) 
     Ok(secret)
 }
 
-/// How the gateway has the journal verified.
-pub fn audit(store: &Backend, ring: &Keyring) -> gateway::Audit {
-    let (store, ring) = (store.clone(), ring.clone());
+/// How the gateway has the journal verified, with the keys as they are then.
+pub fn audit(
+    store: &Backend,
+    ring: impl Fn() -> Keyring + Send + Sync + 'static,
+) -> gateway::Audit {
+    let store = store.clone();
     Arc::new(move || {
-        let (store, ring) = (store.clone(), ring.clone());
+        let (store, ring) = (store.clone(), ring());
         Box::pin(async move {
             let verification = store.verify().await?;
             let forged = keys::faults(&store, &ring)
@@ -237,7 +237,10 @@ impl Door {
         let options = gateway::Options {
             no_auth,
             hosts,
-            audit: audit(&parts.store, &parts.ring),
+            audit: audit(&parts.store, {
+                let casework = parts.casework.clone();
+                move || casework.ring()
+            }),
             care: parts.store.care(),
             cors_origins: parts.cors_origins.clone(),
             metrics: measure::recorder(&parts.casework)?,

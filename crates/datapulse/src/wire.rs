@@ -10,7 +10,7 @@ use integrations::pagerduty::PagerDutyChannel;
 use integrations::run::{ControlApi, Kubernetes, Runner, SignedWebhook};
 use integrations::slack::{Composer, IncomingWebhook, SlackChannel, WebhookChannel};
 use integrations::{Channel, Outbound, Secret, Webhook};
-use model::{Keyring, Redactor};
+use model::{Redactor, Writer};
 use sentinel::Sentinel;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::backend::Backend;
 use crate::configuration::channels::{JIRA, PAGERDUTY, SLACK};
 use crate::configuration::{self, Configuration};
+use crate::keys;
 use crate::refusal::wrong_use;
 
 /// The roles that one process can run.
@@ -39,8 +40,8 @@ pub struct Parts {
     pub identity: gateway::identity::Settings,
     /// Of our client at the identity provider.
     pub identity_secret: Option<Secret>,
-    /// What signatures are held against; empty: nothing is signed.
-    pub ring: Keyring,
+    /// Whose keys this process signs with; `None`: nothing is signed.
+    pub keys: Option<keys::Held>,
 }
 
 impl Parts {
@@ -85,7 +86,7 @@ impl Parts {
                 variable => Some(configuration::secret(variable, "identity")?),
             },
             identity: configuration.identity.clone(),
-            ring: Keyring::default(),
+            keys: None,
             cors_origins: configuration.server.cors_origins.clone(),
         })
     }
@@ -215,6 +216,10 @@ impl Agents {
         let mut tasks = JoinSet::new();
         let wanted = |role: &str| roles.iter().any(|name| name == role);
         let casework = &parts.casework;
+        if let Some(held) = &parts.keys {
+            let followed = keys::follow(casework.clone(), held.clone(), stopped.clone());
+            tasks.spawn(followed);
+        }
         let mut drive = |stage: Arc<dyn Stage>| {
             tasks.spawn(Driver::new(casework.clone(), stage).run(stopped.clone()));
         };
@@ -305,4 +310,12 @@ pub fn roles(named: &[String]) -> Result<Vec<String>> {
         ));
     }
     Ok(all)
+}
+
+/// Whose records processes with these roles write.
+pub fn writers(roles: &[String]) -> Vec<Writer> {
+    roles
+        .iter()
+        .filter_map(|role| Writer::parse(role))
+        .collect()
 }

@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 
 use crate::cors::is_foreign;
 use crate::identity::by_signed_token;
+use crate::identity::machine::Machine;
 use crate::problem::Problem;
 use crate::state::Gateway;
 use crate::wrongs::{Peer, Wrongs};
@@ -350,7 +351,13 @@ pub async fn authenticate(
     method: &Method,
     headers: &HeaderMap,
     peer: Peer,
+    machine: Option<&Machine>,
 ) -> Result<Principal, Problem> {
+    // Who the connection is counts before all that is sent over it: a person's token in a
+    // machine's hands is no person.
+    if let Some(machine) = machine {
+        return Ok(machine.principal());
+    }
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let secret = value.to_str().ok().and_then(secret).ok_or_else(|| {
             unauthorized(

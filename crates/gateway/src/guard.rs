@@ -1,6 +1,6 @@
 //! Lets through who may, to the host that is ours.
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -9,10 +9,12 @@ use tokio::sync::SemaphorePermit;
 
 use crate::auth::{Principal, authenticate};
 use crate::hooks::deployments::is_signed;
+use crate::identity::machine::Machine;
 use crate::intake;
 use crate::problem::Problem;
 use crate::routes::Access;
 use crate::state::Gateway;
+use crate::tls::Connection;
 use crate::wrongs::Peer;
 
 /// Lets through who may; the principal goes with the request.
@@ -37,6 +39,7 @@ pub async fn guard(
             &method,
             request.headers(),
             Peer::of(request.extensions()),
+            machine_of(&request),
         )
         .await
         {
@@ -52,6 +55,12 @@ pub async fn guard(
         return in_turn(&gateway, request, next).await;
     }
     next.run(request).await
+}
+
+/// The role whose certificate the connection was made with.
+fn machine_of(request: &Request) -> Option<&Machine> {
+    let connection = request.extensions().get::<ConnectInfo<Connection>>()?;
+    connection.0.machine.as_ref()
 }
 
 /// A turn is taken before the body is read. Where too many wait, senders are told to keep what

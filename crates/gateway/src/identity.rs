@@ -4,7 +4,9 @@
 //! Read first: [`settings`], then [`bearer`] (pure), then [`provider`], then [`login`].
 
 pub mod bearer;
+pub mod kubernetes;
 pub mod login;
+pub mod machine;
 pub mod provider;
 pub mod settings;
 

@@ -21,6 +21,7 @@ pub mod problem;
 pub mod routes;
 pub mod serve;
 pub mod state;
+pub mod tls;
 pub mod wrongs;
 
 pub use auth::{Principal, issue_token};

@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
+
+use crate::tls::Connection;
 
 /// Addresses that are remembered at once; the ones that were quiet longest go first.
 pub const MAX_PEERS: usize = 10_000;
@@ -17,8 +19,8 @@ pub struct Peer(pub Option<IpAddr>);
 
 impl Peer {
     pub fn of(extensions: &axum::http::Extensions) -> Self {
-        let from = extensions.get::<ConnectInfo<SocketAddr>>();
-        Self(from.map(|ConnectInfo(address)| address.ip()))
+        let from = extensions.get::<ConnectInfo<Connection>>();
+        Self(from.map(|ConnectInfo(connection)| connection.address.ip()))
     }
 }
 

@@ -205,7 +205,7 @@ impl Story<'_> {
         teller: &Teller,
     ) -> Result<bool> {
         let verification = self.parts.store.verify().await?;
-        let forged = keys::faults(&self.parts.store, &self.parts.ring).await?;
+        let forged = keys::faults(&self.parts.store, &self.parts.casework.ring()).await?;
         let signed = forged.iter().map(ToString::to_string);
         for fault in audit::faults(&verification).into_iter().chain(signed) {
             teller.progress(&format!("FAULT {fault}"));

@@ -46,8 +46,12 @@ fn beside(file: &Path) -> PathBuf {
 }
 
 pub async fn export(here: &Here, file: &Path) -> Result<u8> {
-    let keys = keys::all(&here.folder)?
+    let now = casework::Clock::wall().now();
+    let keys = keys::all(&here.folder, now)?
         .context("there are no keys in the folder to sign with: `datapulse serve` makes them")?;
+    let signer = keys.signers.get(&Writer::Gateway).context(
+        "an export is signed with the gateway's key, which isn't here: export where the gateway runs",
+    )?;
     let store = here.reading().await?;
     let journal = store.journal();
     let shown = file.display().to_string();
@@ -71,11 +75,11 @@ pub async fn export(here: &Here, file: &Path) -> Result<u8> {
         sha256: hex::encode(hash.finalize()),
         records,
         chains,
-        exported_at: casework::Clock::wall().now(),
+        exported_at: now,
     };
     let detached = Detached {
-        signature: keys.gateway.sign(&serde_json::to_vec(&manifest)?),
-        key: keys.gateway.name().to_owned(),
+        signature: signer.sign(&serde_json::to_vec(&manifest)?),
+        key: signer.name().to_owned(),
         manifest,
     };
     fs::write(beside(file), serde_json::to_vec_pretty(&detached)?)

@@ -90,10 +90,21 @@ fn signatures(here: &Here) -> Check {
             State::Note,
             "no keys yet: `datapulse serve` makes them".to_owned(),
         ),
-        Ok(ring) => (
-            State::Good,
-            format!("records are held against {} keys", ring.len()),
-        ),
+        Ok(ring) => {
+            let retired = ring.trusted().filter(|key| key.until.is_some()).count();
+            let shared = ring
+                .trusted()
+                .any(|key| key.until.is_none() && key.writers.len() > 1);
+            let says = format!(
+                "records are held against {} keys, of which {retired} only verify what they signed{}",
+                ring.len(),
+                match shared {
+                    true => "; the agents have one together until the next `datapulse serve`",
+                    false => "",
+                }
+            );
+            (State::Good, says)
+        }
         Err(error) => (State::Bad, format!("{error:#}")),
     };
     Check {
