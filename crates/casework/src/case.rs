@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bus::{Bus, Wake};
 use model::{
-    Actor, Digest, Event, Incident, IncidentId, Keyring, Policy, Projection, Purpose, Record, Redactor,
-    Signer, StoredRecord, Timestamp, Writer,
+    Actor, Digest, Event, Incident, IncidentId, Keyring, Policy, Projection, Purpose, Record,
+    Redactor, Signer, StoredRecord, Timestamp, Writer,
 };
 use store::{Journal, Knowledge, Telemetry};
 

@@ -117,7 +117,8 @@ impl Anchoring {
         read_on?;
         let keys = self.casework.keys().context("there are no keys")?;
         let signer = keys.signers.get(&Writer::Gateway);
-        let signer = signer.context("anchors are signed with the gateway's key, which isn't here")?;
+        let signer =
+            signer.context("anchors are signed with the gateway's key, which isn't here")?;
         let known = match known {
             Some(known) => known,
             None => known.insert(read(self.place.as_ref(), &keys.ring).await?.0),

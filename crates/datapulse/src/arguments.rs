@@ -49,6 +49,27 @@ pub struct Everywhere {
         hide_env_values = true
     )]
     pub server: Option<String>,
+    /// Authority of the server's certificate, in PEM; without it, those that the system trusts
+    #[arg(long, global = true, value_name = "FILE", env = "DATAPULSE_CA")]
+    pub ca: Option<PathBuf>,
+    /// Certificate to show the server, in PEM: the command is a machine then
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "DATAPULSE_CERT",
+        requires = "key"
+    )]
+    pub cert: Option<PathBuf>,
+    /// Its key, in PEM
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "DATAPULSE_KEY",
+        requires = "cert"
+    )]
+    pub key: Option<PathBuf>,
     /// Token for the server's API; without it, that of `datapulse login`
     #[arg(
         long,

@@ -68,7 +68,60 @@ impl Address {
 pub struct Client {
     url: String,
     token: String,
+    wire: Wire,
     http: reqwest::Client,
+}
+
+/// Whom we trust to be the server, and what we show it.
+#[derive(Debug, Clone)]
+struct Wire {
+    ca: Option<reqwest::Certificate>,
+    identity: Option<reqwest::Identity>,
+}
+
+impl Wire {
+    fn plain() -> Self {
+        Self {
+            ca: None,
+            identity: None,
+        }
+    }
+
+    fn read(everywhere: &Everywhere) -> Result<Self> {
+        let file = |flag: &str, path: &Path| {
+            fs::read(path).with_context(|| format!("{flag}: {} can't be read", path.display()))
+        };
+        let ca = match &everywhere.ca {
+            None => None,
+            Some(path) => Some(
+                reqwest::Certificate::from_pem(&file("--ca", path)?)
+                    .with_context(|| format!("--ca: {} is no certificate", path.display()))?,
+            ),
+        };
+        let identity = match (&everywhere.cert, &everywhere.key) {
+            (Some(cert), Some(key)) => {
+                let mut pem = file("--key", key)?;
+                pem.push(b'\n');
+                pem.extend(file("--cert", cert)?);
+                let shown = format!("--cert and --key: {}", cert.display());
+                Some(reqwest::Identity::from_pem(&pem).context(shown)?)
+            }
+            _ => None,
+        };
+        Ok(Self { ca, identity })
+    }
+
+    fn client(&self, time: Duration) -> Result<reqwest::Client> {
+        let mut builder = reqwest::Client::builder().timeout(time);
+        // Who names an authority means that one.
+        if let Some(ca) = &self.ca {
+            builder = builder.tls_certs_only([ca.clone()]);
+        }
+        if let Some(identity) = &self.identity {
+            builder = builder.identity(identity.clone());
+        }
+        builder.build().context("no client of these certificates")
+    }
 }
 
 impl Client {
@@ -87,11 +140,11 @@ impl Client {
             .or_else(|| logins::token(&address.url))
             .or(address.token)
             .unwrap_or_default();
-        let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
         Ok(Some(Self {
             url: address.url,
             token,
-            http,
+            wire: Wire::plain(),
+            http: Wire::plain().client(TIMEOUT)?,
         }))
     }
 
@@ -106,10 +159,12 @@ impl Client {
         };
         let url = known.as_str().trim_end_matches('/').to_owned();
         let token = everywhere.token.clone().or_else(|| logins::token(&url));
+        let wire = Wire::read(everywhere)?;
         Ok(Self {
             url,
             token: token.unwrap_or_default(),
-            http: reqwest::Client::builder().timeout(TIMEOUT).build()?,
+            http: wire.client(TIMEOUT)?,
+            wire,
         })
     }
 
@@ -148,9 +203,8 @@ impl Client {
         let patient = Self {
             url: self.url.clone(),
             token: self.token.clone(),
-            http: reqwest::Client::builder()
-                .timeout(PATIENT_TIMEOUT)
-                .build()?,
+            wire: self.wire.clone(),
+            http: self.wire.client(PATIENT_TIMEOUT)?,
         };
         patient.post(path, body).await
     }

@@ -16,10 +16,12 @@ mod audit;
 mod calls;
 pub mod channels;
 mod redaction;
+mod server;
 
 pub use audit::Audit;
 pub use calls::{KUBERNETES, Runner, Webhook};
 pub use redaction::Redaction;
+pub use server::Server;
 
 /// The file that is read where none is named.
 pub const FILE: &str = "datapulse.toml";
@@ -122,30 +124,6 @@ impl Default for Elasticsearch {
             secret_env: "DATAPULSE_ELASTICSEARCH_SECRET".to_owned(),
             ca_file: String::new(),
             timeout_s: 30,
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Server {
-    pub listen: String,
-    /// Another address for OTLP over gRPC, such as 127.0.0.1:4317; empty: only `listen` has it.
-    pub otlp_grpc: String,
-    /// Where people open DataPulse, such as https://datapulse.example: links in Slack, Jira and
-    /// PagerDuty lead there. Empty: there are no links.
-    pub public_url: String,
-    /// Origins that browsers may call from; empty: none.
-    pub cors_origins: Vec<String>,
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:5610".to_owned(),
-            otlp_grpc: String::new(),
-            public_url: String::new(),
-            cors_origins: Vec::new(),
         }
     }
 }
@@ -384,32 +362,6 @@ impl Configuration {
             address = address.trusting(pem);
         }
         Ok(Some(address))
-    }
-
-    fn check_server(&self, text: &str) -> Found {
-        let server = &self.server;
-        for (key, address, example) in [
-            ("listen", &server.listen, "127.0.0.1:5610"),
-            ("otlp_grpc", &server.otlp_grpc, "127.0.0.1:4317"),
-        ] {
-            let is_none = key == "otlp_grpc" && address.is_empty();
-            if !is_none && address.parse::<std::net::SocketAddr>().is_err() {
-                let message = format!(
-                    "server.{key}: expected an address and a port such as {example}, got {address:?}"
-                );
-                return Err((line_of(text, "server", key), message));
-            }
-        }
-        for origin in &server.cors_origins {
-            let parsed = url::Url::parse(origin).ok();
-            if parsed.is_none_or(|url| url.origin().ascii_serialization() != *origin) {
-                let message = format!(
-                    "server.cors_origins: expected an origin such as https://kibana.example:5601, got {origin:?}"
-                );
-                return Err((line_of(text, "server", "cors_origins"), message));
-            }
-        }
-        Ok(())
     }
 
     /// The store's folder: what was typed, else what the file says.

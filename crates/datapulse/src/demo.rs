@@ -132,7 +132,7 @@ impl Stage {
         let configuration = &here.configuration;
         let configuration = &with_policy(configuration, &folder)?;
         let early = Parts::new(store.clone(), configuration, standing).await?;
-        let intake = Door::open(&early, TcpListener::bind("127.0.0.1:0").await?, false)?;
+        let intake = Door::open(&early, TcpListener::bind("127.0.0.1:0").await?, false, None)?;
         let shipper = fresh_token(&store, SHIPPER, Role::Shipper, false).await?;
         let feed = Feed::new(shop.clone(), &intake.url, &shipper)?;
         teller.progress(&format!(
@@ -153,7 +153,7 @@ impl Stage {
         let (control_url, token, control) = control_api(&shop, &present).await?;
         parts.runner = Some(wire::control_api(&control_url, &token)?);
         parts.keys = Some(keys::sign(&parts.casework, &folder, &Writer::ALL).await?);
-        let door = Door::open(&parts, listener, false)?;
+        let door = Door::open(&parts, listener, false, None)?;
         let local = fresh_token(&parts.store, "local", Role::Admin, true).await?;
         let address = Address {
             url: door.url.clone(),

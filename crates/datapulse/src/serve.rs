@@ -8,6 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use casework::Clock;
 use gateway::identity::Identity;
+use gateway::identity::kubernetes::Workloads;
+use gateway::tls::Tls;
 use gateway::{Gateway, Principal};
 use integrations::anchors::AnchorPlace;
 use model::{Keyring, Role, Writer};
@@ -59,13 +61,14 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     }
     let writers = wire::writers(&roles);
     parts.keys = Some(keys::sign(&parts.casework, &here.folder, &writers).await?);
-    let mut door = Door::open(&parts, listener, arguments.no_auth)?;
+    let tls = tls(here)?;
+    let mut door = Door::open(&parts, listener, arguments.no_auth, tls)?;
     if let Some(listener) = for_grpc {
         door.also_grpc(listener)?;
     }
     let token = fresh_token(&parts.store, LOCAL, Role::Admin, true).await?;
     let address = Address {
-        url: door.url.clone(),
+        url: door.for_this_machine().await?,
         pid: std::process::id(),
         token: Some(token),
     };
@@ -87,6 +90,15 @@ pub async fn run(here: &Context, arguments: Serve) -> Result<u8> {
     door.close().await;
     parts.store.flush().await?;
     Ok(0)
+}
+
+/// The certificates that `[server.tls]` names; `None`: without TLS.
+fn tls(here: &Context) -> Result<Option<Arc<Tls>>> {
+    let Some(table) = &here.configuration.server.tls else {
+        return Ok(None);
+    };
+    let tls = Tls::open(table.files()).map_err(|fault| anyhow::anyhow!("server.tls: {fault}"))?;
+    Ok(Some(tls))
 }
 
 /// Anchors outside, where a place is named. Never ends.
@@ -207,8 +219,18 @@ pub struct Door {
     /// The other address that takes OTLP over gRPC.
     pub grpc: Option<String>,
     gateway: Gateway,
+    tls: Option<Arc<Tls>>,
+    /// Takes up new certificates.
+    following: Option<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     serving: Vec<JoinHandle<std::io::Result<()>>>,
+}
+
+fn scheme(tls: &Option<Arc<Tls>>) -> &'static str {
+    match tls {
+        Some(_) => "https",
+        None => "http",
+    }
 }
 
 /// Where this machine reaches a server that listens on all addresses.
@@ -224,7 +246,13 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 impl Door {
-    pub fn open(parts: &Parts, listener: TcpListener, no_auth: bool) -> Result<Self> {
+    /// `tls`: what is shown on every socket of it.
+    pub fn open(
+        parts: &Parts,
+        listener: TcpListener,
+        no_auth: bool,
+        tls: Option<Arc<Tls>>,
+    ) -> Result<Self> {
         let address = listener.local_addr()?;
         let hosts = match address.ip().is_loopback() {
             true => vec![
@@ -247,39 +275,59 @@ impl Door {
         };
         let identity = Identity::new(&parts.identity, parts.identity_secret.clone())
             .map_err(anyhow::Error::msg)?;
+        let workloads = Workloads::new(&parts.identity.kubernetes, &parts.outbound)
+            .map_err(anyhow::Error::msg)?;
         let mut gateway = Gateway::new(parts.casework.clone(), options)
             .with_identity(identity)
+            .with_workloads(workloads)
             .with_deployments_secret(parts.deployments_secret.clone());
         if let Some(store) = parts.store.embedded() {
             gateway = gateway.with_store(store.clone());
         }
         let (stop, _) = watch::channel(false);
         let mut door = Self {
-            url: format!("http://{}", reachable(address)),
+            url: format!("{}://{}", scheme(&tls), reachable(address)),
             grpc: None,
             gateway,
+            following: tls.clone().map(|tls| tokio::spawn(tls.follow())),
+            tls,
             stop,
             serving: Vec::new(),
         };
-        door.serve(listener, gateway::router(door.gateway.clone()));
+        let router = gateway::router(door.gateway.clone());
+        door.serve(listener, door.tls.clone(), router);
         Ok(door)
     }
 
-    fn serve(&mut self, listener: TcpListener, router: axum::Router) {
+    fn serve(&mut self, listener: TcpListener, tls: Option<Arc<Tls>>, router: axum::Router) {
         let mut stopped = self.stop.subscribe();
         let until = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        let serving = tokio::spawn(gateway::serve(listener, router, until));
+        let serving = tokio::spawn(gateway::serve(listener, tls, router, until));
         self.serving.push(serving);
     }
 
     /// OTLP over gRPC on a socket of its own.
     pub fn also_grpc(&mut self, listener: TcpListener) -> Result<()> {
         let address = reachable(listener.local_addr()?);
-        self.grpc = Some(format!("http://{address}"));
-        self.serve(listener, gateway::grpc_router(self.gateway.clone()));
+        self.grpc = Some(format!("{}://{address}", scheme(&self.tls)));
+        let router = gateway::grpc_router(self.gateway.clone());
+        self.serve(listener, self.tls.clone(), router);
         Ok(())
+    }
+
+    /// Where commands on this machine reach it. Behind TLS that is a socket of their own, on
+    /// loopback: a certificate is made for the name that others use, and may ask for another.
+    pub async fn for_this_machine(&mut self) -> Result<String> {
+        if self.tls.is_none() {
+            return Ok(self.url.clone());
+        }
+        let listener = listener("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let router = gateway::router(self.gateway.clone());
+        self.serve(listener, None, router);
+        Ok(url)
     }
 
     /// A link that logs a browser in as `name`, once.
@@ -290,6 +338,9 @@ impl Door {
 
     pub async fn close(self) {
         let _ = self.stop.send(true);
+        if let Some(following) = &self.following {
+            following.abort();
+        }
         let ended = futures::future::join_all(self.serving);
         let _ = tokio::time::timeout(STOP_WAIT, ended).await;
     }

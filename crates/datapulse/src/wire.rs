@@ -38,6 +38,8 @@ pub struct Parts {
     /// What senders of deployments sign with.
     pub deployments_secret: Option<Secret>,
     pub identity: gateway::identity::Settings,
+    /// What calls whom the configuration names.
+    pub outbound: Outbound,
     /// Of our client at the identity provider.
     pub identity_secret: Option<Secret>,
     /// Whose keys this process signs with; `None`: nothing is signed.
@@ -86,6 +88,7 @@ impl Parts {
                 variable => Some(configuration::secret(variable, "identity")?),
             },
             identity: configuration.identity.clone(),
+            outbound: outbound.clone(),
             keys: None,
             cors_origins: configuration.server.cors_origins.clone(),
         })

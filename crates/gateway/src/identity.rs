@@ -18,6 +18,7 @@ use crate::auth::Principal;
 use crate::problem::Problem;
 use crate::state::Gateway;
 use bearer::{Bearer, Refusal};
+use kubernetes::{Turned, Unadmitted, Workloads};
 use provider::{Provider, Trouble};
 pub use settings::{Grant, Settings};
 
@@ -58,6 +59,12 @@ impl From<Trouble> for Problem {
 
 /// Who bears a token that the provider signed; `None`: no such tokens are taken here.
 pub async fn by_signed_token(gateway: &Gateway, token: &str) -> Result<Option<Principal>, Problem> {
+    if let Some(workloads) = &gateway.workloads
+        && bearer::looks_like_one(token)
+        && bearer::issuer(token).is_some_and(|issuer| workloads.is_from(&issuer))
+    {
+        return of_workload(workloads, token).await.map(Some);
+    }
     let Some(identity) = &gateway.identity else {
         return Ok(None);
     };
@@ -82,6 +89,21 @@ pub async fn by_signed_token(gateway: &Gateway, token: &str) -> Result<Option<Pr
         not_disabled(gateway, &principal).await?;
     }
     Ok(Some(principal))
+}
+
+/// A machine of the cluster, by the token that the cluster gave it.
+async fn of_workload(workloads: &Workloads, token: &str) -> Result<Principal, Problem> {
+    let admitted = workloads.admit(token, Clock::wall().now()).await;
+    admitted
+        .map(|machine| machine.principal())
+        .map_err(|turned| match turned {
+            Turned::Trouble(trouble) => trouble.into(),
+            Turned::Away(Unadmitted::Unmapped(_)) => Problem::forbidden(turned.to_string()),
+            Turned::Away(Unadmitted::Refused(_)) => {
+                metrics::counter!("identity_tokens_refused_total").increment(1);
+                Problem::new(axum::http::StatusCode::UNAUTHORIZED, turned.to_string())
+            }
+        })
 }
 
 /// What the bearer may do: what both the role and the token allow.

@@ -12,6 +12,7 @@ use crate::api::observe::reading;
 use crate::auth::{COOKIE, SESSION_LIFE};
 use crate::problem::Problem;
 use crate::state::Gateway;
+use crate::tls::ByTls;
 use crate::wrongs::Peer;
 
 #[derive(RustEmbed)]
@@ -143,6 +144,7 @@ pub struct Code {
 pub async fn log_in(
     State(gateway): State<Gateway>,
     peer: Peer,
+    ByTls(by_tls): ByTls,
     code: Result<Query<Code>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let Ok(Query(Code { code })) = code else {
@@ -162,8 +164,10 @@ pub async fn log_in(
                 return Problem::from(error).into_response();
             }
             let life = SESSION_LIFE.as_secs();
-            let cookie =
-                format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life}");
+            let secure = if by_tls { "; Secure" } else { "" };
+            let cookie = format!(
+                "{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life}{secure}"
+            );
             ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
         }
         Err(problem) => problem.into_response(),

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::api::stream::MAX_STREAMS;
 use crate::auth::Sessions;
 use crate::identity::Identity;
+use crate::identity::kubernetes::Workloads;
 use crate::intake::otlp::temporality::Deltas;
 use crate::intake::query::asynchronous::Queries;
 use crate::intake::{MAX_AT_ONCE, MAX_WAITING};
@@ -60,6 +61,8 @@ pub struct Gateway {
     pub deployments_secret: Option<Secret>,
     /// The OpenID provider; `None`: only tokens and login links let people in.
     pub identity: Option<Arc<Identity>>,
+    /// A cluster whose service accounts come by its tokens; `None`: none do.
+    pub workloads: Option<Arc<Workloads>>,
     /// Held while a document is read, changed and stored.
     pub updates: Arc<Mutex<()>>,
     /// The last points of cumulative metrics; locked while a batch of them is stored.
@@ -79,6 +82,7 @@ impl Gateway {
             store: None,
             deployments_secret: None,
             identity: None,
+            workloads: None,
             updates: Arc::default(),
             deltas: Arc::new(Mutex::new(Deltas::default())),
         }
@@ -93,6 +97,12 @@ impl Gateway {
     /// With an OpenID provider.
     pub fn with_identity(mut self, identity: Option<Identity>) -> Self {
         self.identity = identity.map(Arc::new);
+        self
+    }
+
+    /// With a cluster whose tokens say who its workloads are.
+    pub fn with_workloads(mut self, workloads: Option<Workloads>) -> Self {
+        self.workloads = workloads.map(Arc::new);
         self
     }
 

@@ -4,12 +4,15 @@
 //! Handshakes are made beside the loop that accepts, many at once and each within a time limit: a
 //! caller that says nothing holds up nobody else.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
 use axum::serve::{IncomingStream, Listener};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -120,7 +123,10 @@ fn file(path: &Path) -> Result<Vec<u8>, String> {
     let fault = |error: std::io::Error| format!("{}: {error}", path.display());
     let size = std::fs::metadata(path).map_err(fault)?.len();
     if size > MAX_FILE {
-        return Err(format!("{}: {size} bytes are over {MAX_FILE}", path.display()));
+        return Err(format!(
+            "{}: {size} bytes are over {MAX_FILE}",
+            path.display()
+        ));
     }
     std::fs::read(path).map_err(fault)
 }
@@ -141,7 +147,11 @@ fn read(files: &Files) -> Result<Now, String> {
         None => None,
     };
     let mut hash = Sha256::new();
-    let parts = [Some(&cert), Some(&key), authority.as_ref().map(|(_, pem)| pem)];
+    let parts = [
+        Some(&cert),
+        Some(&key),
+        authority.as_ref().map(|(_, pem)| pem),
+    ];
     for part in parts.into_iter().flatten() {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
@@ -206,6 +216,19 @@ impl Connected<IncomingStream<'_, TcpListener>> for Connection {
 impl Connected<IncomingStream<'_, TlsListener>> for Connection {
     fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
         stream.remote_addr().clone()
+    }
+}
+
+/// Whether a request came by TLS to this process itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByTls(pub bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for ByTls {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let connection = parts.extensions.get::<ConnectInfo<Connection>>();
+        Ok(Self(connection.is_some_and(|of| of.0.tls)))
     }
 }
 

@@ -205,7 +205,9 @@ fn secret(file: Option<&Path>) -> Result<Secret> {
         Some(file) => fs::read_to_string(file)
             .with_context(|| format!("--passphrase-file: {} can't be read", file.display()))?,
         None => std::env::var(PASSPHRASE).map_err(|_| {
-            wrong_use(format!("no passphrase: set {PASSPHRASE}, or name --passphrase-file"))
+            wrong_use(format!(
+                "no passphrase: set {PASSPHRASE}, or name --passphrase-file"
+            ))
         })?,
     };
     Ok(Secret::new(text.lines().next().unwrap_or_default()))

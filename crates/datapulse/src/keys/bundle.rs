@@ -46,7 +46,11 @@ impl Bundle {
 }
 
 /// The ring and the private keys of these roles, sealed. Gives the roles whose keys are in it.
-pub fn seal(folder: &Path, roles: &[Writer], passphrase: &Secret) -> Result<(Vec<u8>, Vec<Writer>)> {
+pub fn seal(
+    folder: &Path,
+    roles: &[Writer],
+    passphrase: &Secret,
+) -> Result<(Vec<u8>, Vec<Writer>)> {
     long_enough(passphrase)?;
     let mut files = BTreeMap::new();
     let ring = folder.join(TRUSTED);
@@ -126,7 +130,10 @@ fn unsealed(file: &Path, passphrase: &Secret) -> Result<BTreeMap<String, String>
     let bundle: Bundle = serde_json::from_slice(&fs::read(file)?)
         .with_context(|| format!("{shown} is no bundle of keys"))?;
     if bundle.format != FORMAT {
-        bail!("{shown}: expected the format {FORMAT}, got {:?}", bundle.format);
+        bail!(
+            "{shown}: expected the format {FORMAT}, got {:?}",
+            bundle.format
+        );
     }
     let (salt, nonce) = (hex::decode(&bundle.salt)?, hex::decode(&bundle.nonce)?);
     let nonce = Nonce::try_assume_unique_for_key(&nonce)
@@ -136,7 +143,9 @@ fn unsealed(file: &Path, passphrase: &Secret) -> Result<BTreeMap<String, String>
         .with_context(|| shown.to_string())?
         .open_in_place(nonce, Aad::from(bundle.header()), &mut bytes)
         .map_err(|_| {
-            anyhow::anyhow!("{shown} doesn't open: the passphrase is another, or the file was altered")
+            anyhow::anyhow!(
+                "{shown} doesn't open: the passphrase is another, or the file was altered"
+            )
         })?;
     Ok(serde_json::from_slice(opened)?)
 }

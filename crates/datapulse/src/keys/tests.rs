@@ -83,7 +83,10 @@ fn the_key_that_agents_had_together_ends_and_the_gateways_stays() {
     assert_eq!(ring[1].until, Some(later(1_000 + OVERLAP_MS)));
     assert!(!folder.join("agents.key").exists());
     let keys = read(&folder, &Writer::ALL, later(2_000)).expect("readable");
-    assert_eq!(keys.signers[&Writer::Gateway].name(), before[0].name().expect("a key"));
+    assert_eq!(
+        keys.signers[&Writer::Gateway].name(),
+        before[0].name().expect("a key")
+    );
 }
 
 #[test]

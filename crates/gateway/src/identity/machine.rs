@@ -72,9 +72,7 @@ impl Machine {
     /// Whatever it may do, it doesn't decide.
     pub fn principal(&self) -> Principal {
         let mut scopes = self.post.scopes();
-        scopes.retain(|scope| {
-            !matches!(scope, Scope::ActionsApprove | Scope::ActionsBreakGlass)
-        });
+        scopes.retain(|scope| !matches!(scope, Scope::ActionsApprove | Scope::ActionsBreakGlass));
         Principal {
             subject: self.subject.clone(),
             name: self.post.name().to_owned(),

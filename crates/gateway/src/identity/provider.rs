@@ -28,11 +28,11 @@ use super::settings::Settings;
 /// Time for one answer of the provider.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of one answer.
-const MAX_ANSWER: usize = 1 << 20;
+pub(super) const MAX_ANSWER: usize = 1 << 20;
 /// How long what the provider says of itself, and its keys, are believed.
-const KEPT: Duration = Duration::from_secs(600);
+pub(super) const KEPT: Duration = Duration::from_secs(600);
 /// A key that isn't known makes us fetch again, at most so often: anybody may make up key ids.
-const AGAIN_AFTER: Duration = Duration::from_secs(10);
+pub(super) const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// Claims beside the standard ones: groups are under a name of the provider's choice.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -371,7 +371,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Keys of kinds that we don't know are left out: a provider may have others beside those.
-fn keys(body: &[u8]) -> Result<JwkSet, String> {
+pub(super) fn keys(body: &[u8]) -> Result<JwkSet, String> {
     let value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let all = value["keys"].as_array().ok_or("there is no list of keys")?;
     Ok(JwkSet {

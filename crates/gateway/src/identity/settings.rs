@@ -6,6 +6,8 @@ use model::{Role, Scope};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use super::kubernetes::Kubernetes;
+
 /// Groups, and clients of machines, that may be mapped.
 pub const MAX_MAPPED: usize = 1_000;
 /// Algorithms that a signature may have: what the provider's own key made, never a shared secret,
@@ -42,6 +44,8 @@ pub struct Settings {
     pub groups: BTreeMap<String, Grant>,
     /// From the client id of a machine to its role: what it may do at most.
     pub machines: BTreeMap<String, Role>,
+    /// Workloads of a cluster, by the tokens of their service accounts.
+    pub kubernetes: Kubernetes,
 }
 
 /// What a group gives.
@@ -67,12 +71,13 @@ impl Default for Settings {
             name_claim: "name".to_owned(),
             groups: BTreeMap::new(),
             machines: BTreeMap::new(),
+            kubernetes: Kubernetes::default(),
         }
     }
 }
 
 /// An address by which secrets may travel: with TLS, or on this machine.
-fn safe(name: &str, text: &str) -> Result<Url, String> {
+pub(super) fn safe(name: &str, text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("{name}: {text:?}: {error}"))?;
     let here = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -89,6 +94,20 @@ fn safe(name: &str, text: &str) -> Result<Url, String> {
     }
 }
 
+pub(super) fn known_algorithms(named: &[String]) -> Result<(), String> {
+    if named.is_empty() {
+        return Err("algorithms: expected at least one".to_owned());
+    }
+    let unknown = |name: &&String| !ALGORITHMS.contains(&name.as_str());
+    match named.iter().find(unknown) {
+        None => Ok(()),
+        Some(unknown) => Err(format!(
+            "algorithms: {unknown:?} is none of {}",
+            ALGORITHMS.join(", ")
+        )),
+    }
+}
+
 impl Settings {
     pub fn is_on(&self) -> bool {
         !self.issuer.is_empty()
@@ -101,8 +120,18 @@ impl Settings {
 
     /// What is wrong with it, beginning with the key.
     pub fn check(&self) -> Result<(), String> {
+        self.kubernetes
+            .check()
+            .map_err(|fault| format!("kubernetes.{fault}"))?;
+        if self.is_on() && self.kubernetes.issuer == self.issuer {
+            return Err("kubernetes.issuer: it is the provider's own: whose rules a token is held against goes by its issuer".to_owned());
+        }
         if !self.is_on() {
-            return match *self == Self::default() {
+            let other = Self {
+                kubernetes: self.kubernetes.clone(),
+                ..Self::default()
+            };
+            return match *self == other {
                 true => Ok(()),
                 false => Err("issuer: it is empty, so that nothing else here counts".to_owned()),
             };
@@ -121,16 +150,7 @@ impl Settings {
         if !self.scopes.iter().any(|scope| scope == "openid") {
             return Err("scopes: openid must be among them".to_owned());
         }
-        if self.algorithms.is_empty() {
-            return Err("algorithms: expected at least one".to_owned());
-        }
-        let unknown = |name: &&String| !ALGORITHMS.contains(&name.as_str());
-        if let Some(unknown) = self.algorithms.iter().find(unknown) {
-            return Err(format!(
-                "algorithms: {unknown:?} is none of {}",
-                ALGORITHMS.join(", ")
-            ));
-        }
+        known_algorithms(&self.algorithms)?;
         if self.groups.len() > MAX_MAPPED || self.machines.len() > MAX_MAPPED {
             return Err(format!("groups, machines: at most {MAX_MAPPED} each"));
         }

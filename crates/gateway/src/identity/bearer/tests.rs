@@ -1,23 +1,22 @@
 //! Every way in which a token can be wrong, each refused with what is wrong about it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::json;
 
 use super::*;
 
 /// Keys (P-256, PKCS #8) that sign nothing but these tests' tokens.
-const OURS: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgCZu49+EZ67wkog0dyAf0HMLasJToYOWLDt1znaZfT2mhRANCAARMHB1FIG9h7Y7PCFiNGdnEnA3lXod/jeWSgBms0gZlbTQe3soQ7Mx9Xp2Mm4EN5ENoukH5y0pFzk2unkkORbE2";
-const THEIRS: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgEpMz+ReMWKDiSST43zCNd23ydLN12v1TfRg0WI3bSJWhRANCAATwd4banPl40dqiZ7MB0rKCVoEU+Xnt0jJtm89oIGudWJxz4JxUJqtHWb3OYz58d0gO3ll9S8iPSpr7D+qm6hbf";
+pub(in crate::identity) const OURS: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgCZu49+EZ67wkog0dyAf0HMLasJToYOWLDt1znaZfT2mhRANCAARMHB1FIG9h7Y7PCFiNGdnEnA3lXod/jeWSgBms0gZlbTQe3soQ7Mx9Xp2Mm4EN5ENoukH5y0pFzk2unkkORbE2";
+pub(in crate::identity) const THEIRS: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgEpMz+ReMWKDiSST43zCNd23ydLN12v1TfRg0WI3bSJWhRANCAATwd4banPl40dqiZ7MB0rKCVoEU+Xnt0jJtm89oIGudWJxz4JxUJqtHWb3OYz58d0gO3ll9S8iPSpr7D+qm6hbf";
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 const NOW_S: i64 = 1_790_000_000;
 
-fn key(text: &str) -> EncodingKey {
+pub(in crate::identity) fn key(text: &str) -> EncodingKey {
     EncodingKey::from_ec_der(&STANDARD.decode(text).expect("base64"))
 }
 
-fn jwk(kid: &str, text: &str) -> Jwk {
+pub(in crate::identity) fn jwk(kid: &str, text: &str) -> Jwk {
     let mut jwk = Jwk::from_encoding_key(&key(text), Algorithm::ES256).expect("a key");
     jwk.common.key_id = Some(kid.to_owned());
     jwk
@@ -208,4 +207,15 @@ fn altered_and_monstrous_ones_are_refused() {
     assert!(refused(&altered).contains("isn't the provider's"));
     assert!(refused(&"ey".repeat(MAX_TOKEN)).contains("longer than"));
     assert!(refused("ey.ey.ey").contains("header"));
+}
+
+#[test]
+fn who_it_is_from_is_read_without_being_believed() {
+    assert_eq!(
+        issuer(&token(|_| {})).as_deref(),
+        Some("https://login.example")
+    );
+    for none in ["", "ey", "ey.ey.ey", "a.b", &"ey.".repeat(MAX_TOKEN)] {
+        assert_eq!(issuer(none), None);
+    }
 }

@@ -107,7 +107,7 @@ impl Stage {
             _ => configuration.redaction.redactor()?,
         };
         let bench = Bench::set_with(configuration, SEED, FAULT, redactor).await?;
-        let door = Door::open(&bench.parts, listener("127.0.0.1:0").await?, false)?;
+        let door = Door::open(&bench.parts, listener("127.0.0.1:0").await?, false, None)?;
         let token = fresh_token(&bench.parts.store, "injection", Role::Admin, true).await?;
         let (url, told, receiver) = receiver().await?;
         let channel = Webhook::new("injection", &url, Secret::new(WEBHOOK_SECRET))?;
