@@ -444,6 +444,12 @@ pub enum Store {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Print what to make API keys of Elasticsearch with, a line for each: bodies of POST
+    /// /_security/api_key
+    Keys {
+        /// all, gateway, sentinel, analyst, resolver, executor, notifier, reader; none: each of them
+        role: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -36,7 +36,7 @@ impl Backend {
 
     /// Opens for reading only, as it is now; also beside a process that writes.
     pub async fn open_reading(configuration: &Configuration, folder: &Path) -> Result<Self> {
-        Ok(match configuration.elasticsearch()? {
+        Ok(match configuration.elasticsearch_to_read()? {
             Some(address) => Self::Elastic(Elastic::open_reading(address, folder).await?),
             None => Self::Embedded(Embedded::open_reading(folder).await?),
         })

@@ -110,6 +110,8 @@ pub struct Elasticsearch {
     pub user: String,
     /// The environment variable that holds the encoded API key, the password or the token.
     pub secret_env: String,
+    /// That of the key with which commands come that only read; empty: the same.
+    pub reader_secret_env: String,
     /// A file of certificates in PEM that are trusted beside the system's; empty: none.
     pub ca_file: String,
     /// Time for one answer.
@@ -122,6 +124,7 @@ impl Default for Elasticsearch {
             login: String::new(),
             user: String::new(),
             secret_env: "DATAPULSE_ELASTICSEARCH_SECRET".to_owned(),
+            reader_secret_env: String::new(),
             ca_file: String::new(),
             timeout_s: 30,
         }
@@ -317,6 +320,10 @@ impl Configuration {
                 "login",
                 "elasticsearch.user: login = \"basic\" needs one".to_owned(),
             ),
+            "" | "basic" if !known.reader_secret_env.is_empty() => at(
+                "reader_secret_env",
+                "elasticsearch.reader_secret_env: only login = \"api-key\" and \"bearer\" have a second one".to_owned(),
+            ),
             "" | "api-key" | "basic" | "bearer" => {
                 if (1..=MAX_TIMEOUT_S).contains(&known.timeout_s) {
                     return Ok(());
@@ -338,11 +345,24 @@ impl Configuration {
 
     /// Where the cluster is that `store` names, with its secret; `None`: the store is embedded.
     pub fn elasticsearch(&self) -> Result<Option<Address>> {
+        self.elasticsearch_by(&self.elasticsearch.secret_env)
+    }
+
+    /// The same for whoever only reads.
+    pub fn elasticsearch_to_read(&self) -> Result<Option<Address>> {
+        let known = &self.elasticsearch;
+        match known.reader_secret_env.as_str() {
+            "" => self.elasticsearch(),
+            variable => self.elasticsearch_by(variable),
+        }
+    }
+
+    fn elasticsearch_by(&self, secret_env: &str) -> Result<Option<Address>> {
         if !self.is_elasticsearch() {
             return Ok(None);
         }
         let known = &self.elasticsearch;
-        let secret = || secret(&known.secret_env, "elasticsearch");
+        let secret = || secret(secret_env, "elasticsearch");
         let login = match known.login.as_str() {
             "" => Login::Nobody,
             "basic" => Login::Basic {

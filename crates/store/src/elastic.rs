@@ -16,6 +16,7 @@ mod journal;
 mod kibana;
 mod knowledge;
 pub mod ml;
+pub mod privileges;
 mod projection;
 mod question;
 mod setup;
@@ -35,6 +36,7 @@ pub use address::{Address, Login};
 pub use client::{MAX_ANSWER_BYTES, MAX_ATTEMPTS};
 pub use kibana::Kibana;
 pub use knowledge::MAX_KNOWN;
+pub use privileges::KeyOf;
 pub use setup::{Change, Step};
 
 use client::{Call, Client};

@@ -339,8 +339,8 @@ fn a_policy_is_held_against_examples() {
 }
 
 /// Writes a person's yes straight into the store, as somebody would who has got hold of an agent's
-/// credentials: unsigned, or signed with the agents' key. Gives the record's id.
-async fn forged(place: &Place, id: &model::IncidentId, with_the_agents_key: bool) -> String {
+/// credentials: unsigned, or signed with that agent's key. Gives the record's id.
+async fn forged(place: &Place, id: &model::IncidentId, agent: Option<&str>) -> String {
     use model::{Actor, Event, Projection, Record, Signer, StoredRecord, chain};
     use store::Journal as _;
     let store = store::Embedded::open(&place.data(), store::embedded::Options::default())
@@ -367,10 +367,11 @@ async fn forged(place: &Place, id: &model::IncidentId, with_the_agents_key: bool
         },
     };
     incident.apply(&record).expect("the state machine takes it");
-    let line = match with_the_agents_key {
-        false => StoredRecord::new(&record),
-        true => {
-            let key = std::fs::read_to_string(place.data().join("keys/agents.key"));
+    let line = match agent {
+        None => StoredRecord::new(&record),
+        Some(agent) => {
+            let key = place.data().join(format!("keys/{agent}.key"));
+            let key = std::fs::read_to_string(key);
             let seed = hex::decode(key.expect("is there").trim()).expect("hexadecimal");
             let signer = Signer::new(&seed.try_into().expect("32 bytes"));
             StoredRecord::signed(&record, &signer)
@@ -385,7 +386,8 @@ async fn forged(place: &Place, id: &model::IncidentId, with_the_agents_key: bool
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decision_that_no_gateway_signed_runs_nothing_and_is_found() {
-    for with_the_agents_key in [false, true] {
+    let agents = model::Writer::AGENTS.map(|agent| Some(agent.name()));
+    for agent in std::iter::once(None).chain(agents) {
         let place = Place::new();
         let id = story::write(&place).await;
         // A runner that would be asked, and answers nothing: it must not even be.
@@ -403,7 +405,7 @@ async fn a_decision_that_no_gateway_signed_runs_nothing_and_is_found() {
         let _ = Caller::new(&server, "ada", "responder", true).await;
         drop(server);
         place.done(&["audit", "verify", "--data", "data"]);
-        let record = forged(&place, &id, with_the_agents_key).await;
+        let record = forged(&place, &id, agent).await;
         let server = Server::start_with(&place, &[], &secret);
         let path = format!("/incidents/{id}");
         let told = server

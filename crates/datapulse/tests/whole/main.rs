@@ -34,3 +34,4 @@ mod sessions;
 mod store;
 mod story;
 mod transfers;
+mod trust;

@@ -3,7 +3,7 @@
 use model::Timestamp;
 use serde_json::{Value, json};
 use store::conformance::{document, first_row};
-use store::elastic::{Address, Elastic, Login};
+use store::elastic::{Address, Elastic, KeyOf, Login};
 use store::{Care, Error, Journal, Knowledge, Operation, SummaryFilter, Telemetry};
 
 use crate::journal::{chain, incident, note, shown};
@@ -92,21 +92,67 @@ async fn the_privileges_of_the_page_are_enough_and_alter_no_record() {
     let newest = store.newest("logs-*").await.expect("reads");
     assert_eq!(newest, Timestamp::parse(at));
 
-    let id = format!("/{}/_doc/{}:2", incident().journal_index(), incident());
     for (method, body) in [("PUT", Some(json!({"seq": 2}))), ("DELETE", None)] {
-        let Login::ApiKey(key) = &login else {
-            panic!("{login:?}");
-        };
-        let mut request = reqwest::Client::new()
-            .request(method.parse().expect("a method"), format!("{}{id}", url()))
-            .header("authorization", format!("ApiKey {key}"));
-        if let Some(body) = body {
-            request = request
-                .header("content-type", "application/json")
-                .body(body.to_string());
-        }
-        let status = request.send().await.expect("answers").status();
+        let status = on_a_record(&login, method, "_doc", body).await;
         assert_eq!(status, 403, "{method} of a record");
+    }
+}
+
+/// What the cluster says to a request about the incident's second record, with this key.
+async fn on_a_record(login: &Login, method: &str, verb: &str, body: Option<Value>) -> u16 {
+    let Login::ApiKey(key) = login else {
+        panic!("{login:?}");
+    };
+    let (index, id) = (incident().journal_index(), incident());
+    let path = format!("{}/{index}/{verb}/{id}:2", url());
+    let mut request = reqwest::Client::new()
+        .request(method.parse().expect("a method"), path)
+        .header("authorization", format!("ApiKey {key}"));
+    if let Some(body) = body {
+        request = request
+            .header("content-type", "application/json")
+            .body(body.to_string());
+    }
+    request.send().await.expect("answers").status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real Elasticsearch: cargo xtask test --all"]
+async fn each_roles_key_creates_records_and_alters_none_and_a_readers_only_reads() {
+    for of in KeyOf::ALL {
+        empty().await;
+        let dir = tempfile::tempdir().expect("a folder");
+        // Whoever sets up has done so before.
+        let whole = key(KeyOf::All.descriptor()).await;
+        let store = Elastic::open(with(whole), dir.path()).await.expect("opens");
+        store.set_up(30, false).await.expect("is set up");
+        let login = key(of.descriptor()).await;
+        if of == KeyOf::Reader {
+            let chain = chain(&store, 2).await;
+            drop(store);
+            let reader = Elastic::open_reading(with(login.clone()), dir.path()).await;
+            let reader = reader.expect("opens");
+            assert_eq!(reader.records(&incident()).await.expect("reads"), chain);
+            let added = reader
+                .append(&note("three"), Some(&shown("fails", 3)))
+                .await;
+            assert!(matches!(added, Err(Error::Refused(_))), "{added:?}");
+        } else {
+            drop(store);
+            let own = Elastic::open(with(login.clone()), dir.path()).await;
+            let own = own.expect("opens");
+            let chain = chain(&own, 2).await;
+            assert_eq!(own.records(&incident()).await.expect("reads"), chain);
+        }
+        let new = Some(json!({"seq": 2}));
+        for (method, verb, body) in [
+            ("PUT", "_doc", new.clone()),
+            ("POST", "_update", Some(json!({"doc": {"seq": 3}}))),
+            ("DELETE", "_doc", None),
+        ] {
+            let status = on_a_record(&login, method, verb, body).await;
+            assert_eq!(status, 403, "{of:?}: {method} {verb}");
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub async fn make(here: &Here, destination: &Path, link: bool) -> Result<u8> {
             "documents_in_segments": manifest.documents,
             "records": manifest.records,
             "missing": manifest.missing,
+            "keys": false,
         }))?;
     } else {
         for missing in &manifest.missing {
@@ -42,6 +43,9 @@ pub async fn make(here: &Here, destination: &Path, link: bool) -> Result<u8> {
             shown(destination).display(),
             holds(manifest),
             print::bytes(done.kept_bytes)
+        );
+        println!(
+            "the keys that records are signed with are not in it: `datapulse keys export FILE` seals them for a place of their own"
         );
     }
     Ok(if manifest.missing.is_empty() {
