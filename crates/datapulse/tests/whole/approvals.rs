@@ -1,5 +1,6 @@
 //! Who may say what to a proposal, and what is recorded of it.
 
+use model::{Actor, Event, Incident, IncidentId, Projection, Record, Signer, StoredRecord};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -338,50 +339,69 @@ fn a_policy_is_held_against_examples() {
     }
 }
 
-/// Writes a person's yes straight into the store, as somebody would who has got hold of an agent's
-/// credentials: unsigned, or signed with that agent's key. Gives the record's id.
-async fn forged(place: &Place, id: &model::IncidentId, agent: Option<&str>) -> String {
-    use model::{Actor, Event, Projection, Record, Signer, StoredRecord, chain};
+/// Writes a record straight into the store, past every process; `None`: unsigned. Gives its id.
+pub async fn slipped_in(
+    place: &Place,
+    id: &IncidentId,
+    say: impl FnOnce(&Incident) -> (Actor, Event),
+    signer: Option<Signer>,
+) -> String {
     use store::Journal as _;
     let store = store::Embedded::open(&place.data(), store::embedded::Options::default())
         .await
         .expect("opens");
     let stored = store.records(id).await.expect("reads");
-    let mut incident = chain::verify(id, &stored).expect("an incident");
+    let mut incident = model::chain::verify(id, &stored).expect("an incident");
+    let (actor, event) = say(&incident);
+    let now = casework::Clock::wall().now();
     let record = Record {
         incident: id.clone(),
         seq: incident.last_seq + 1,
-        at: incident.updated_at.plus_ms(1),
-        actor: Actor::Person {
-            subject: "person:ada".to_owned(),
-            name: "ada".to_owned(),
-            via: "session".to_owned(),
-        },
+        at: incident.updated_at.plus_ms(1).max(now),
+        actor,
         previous: stored.last().expect("some").digest,
-        event: Event::Decided {
-            proposal: "P1".to_owned(),
-            seal: incident.proposal("P1").expect("offered").seal,
-            approve: true,
-            reason: "trust me".to_owned(),
-            break_glass: false,
-        },
+        event,
     };
     incident.apply(&record).expect("the state machine takes it");
-    let line = match agent {
+    let line = match signer {
         None => StoredRecord::new(&record),
-        Some(agent) => {
-            let key = place.data().join(format!("keys/{agent}.key"));
-            let key = std::fs::read_to_string(key);
-            let seed = hex::decode(key.expect("is there").trim()).expect("hexadecimal");
-            let signer = Signer::new(&seed.try_into().expect("32 bytes"));
-            StoredRecord::signed(&record, &signer)
-        }
+        Some(signer) => StoredRecord::signed(&record, &signer),
     };
     let shown = Projection::from(&incident);
     let appended = store.append(&line.expect("writable"), Some(&shown)).await;
     appended.expect("the store takes it");
     store.flush().await.expect("is flushed");
     record.id()
+}
+
+/// A person's yes, as somebody would write it who has got hold of an agent's credentials: unsigned,
+/// or signed with that agent's key.
+async fn forged(place: &Place, id: &IncidentId, agent: Option<&str>) -> String {
+    let signer = agent.map(|agent| {
+        let key = place.data().join(format!("keys/{agent}.key"));
+        let key = std::fs::read_to_string(key).expect("is there");
+        let seed = hex::decode(key.trim()).expect("hexadecimal");
+        Signer::new(&seed.try_into().expect("32 bytes"))
+    });
+    let yes = |incident: &Incident| {
+        let event = Event::Decided {
+            proposal: "P1".to_owned(),
+            seal: incident.proposal("P1").expect("offered").seal,
+            approve: true,
+            reason: "trust me".to_owned(),
+            break_glass: false,
+        };
+        (ada(), event)
+    };
+    slipped_in(place, id, yes, signer).await
+}
+
+pub fn ada() -> Actor {
+    Actor::Person {
+        subject: "person:ada".to_owned(),
+        name: "ada".to_owned(),
+        via: "session".to_owned(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, Identity, StatusCode};
 use serde_json::{Value, json};
 
+use crate::approvals::{ada, slipped_in};
 use crate::command::Place;
 use crate::server::{API, Server};
 use crate::story;
@@ -50,7 +51,7 @@ async fn a_key_is_rotated_while_the_server_runs_and_all_records_verify() {
     // Past the overlap, only the new key counts, and what the old one signed still verifies.
     tokio::time::sleep(Duration::from_secs(11)).await;
     server.token("later", "viewer", false).await;
-    let verified = server.get("/audit/verify").await;
+    let verified = server.get("/audit").await;
     assert_eq!(verified.body["intact"], true, "{verified}");
     drop(server);
     place.done(&["audit", "verify", "--data", "data"]);
@@ -74,12 +75,12 @@ async fn a_key_is_rotated_while_the_server_runs_and_all_records_verify() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_that_agents_had_together_is_split_and_old_journals_verify() {
     let place = Place::new();
-    let _ = story::write(&place).await;
+    let id = story::write(&place).await;
     // The folder as it was: the gateway's key, and one for all agents.
     let keys = place.data().join("keys");
     std::fs::create_dir_all(&keys).expect("a folder");
     let signer = |number: u8| model::Signer::new(&[number; 32]);
-    let since = model::Timestamp::parse("2020-01-01T00:00:00Z").expect("a time");
+    let since = casework::Clock::wall().now();
     let ring = [
         model::Trusted::new(&signer(1), &[model::Writer::Gateway], since),
         model::Trusted::new(&signer(2), &model::Writer::AGENTS, since),
@@ -88,6 +89,17 @@ async fn the_key_that_agents_had_together_is_split_and_old_journals_verify() {
     std::fs::write(keys.join("agents.key"), hex::encode([2; 32])).expect("written");
     let ring = serde_json::to_vec(&ring).expect("text");
     std::fs::write(keys.join("trusted.json"), ring).expect("written");
+    let noted = |_: &model::Incident| {
+        let text = "seen".to_owned();
+        (ada(), model::Event::NoteAdded { text })
+    };
+    slipped_in(&place, &id, noted, Some(signer(1))).await;
+    let asked = |_: &model::Incident| {
+        let reason = "look".to_owned();
+        let analyst = model::Actor::agent(model::actor::Agent::Analyst);
+        (analyst, model::Event::PersonNeeded { reason })
+    };
+    slipped_in(&place, &id, asked, Some(signer(2))).await;
     let server = Server::start(&place);
     let page = server.get("/audit/system?limit=1000").await.body;
     let made = acts(&page);
@@ -107,6 +119,8 @@ async fn the_key_that_agents_had_together_is_split_and_old_journals_verify() {
         .filter(|act| act.contains("key_trusted"))
         .count();
     assert_eq!(again, 5);
+    drop(server);
+    place.done(&["audit", "verify", "--data", "data"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +157,7 @@ fn behind_tls(place: &Place) -> (Server, String) {
     place.done(&["pki", "init", "pki", "--name", "127.0.0.1"]);
     place.write(
         "datapulse.toml",
-        "[server.tls]\ncert = \"pki/gateway.crt\"\nkey = \"pki/gateway.key\"\nclient_ca = \"pki/ca.crt\"\n",
+        "[retention]\ntelemetry_days = 0\n[server.tls]\ncert = \"pki/gateway.crt\"\nkey = \"pki/gateway.key\"\nclient_ca = \"pki/ca.crt\"\n",
     );
     let server = Server::start(place);
     let said = server.said();
