@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -75,6 +75,18 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         eprintln!("truth: skipped: the recorded cases aren't on this machine");
         return Ok(true);
     }
+    let (binary, profile) = binary(quick)?;
+    let mut asked = Command::new(binary);
+    asked.args(["eval", "incidents"]).arg(&cases);
+    asked.args(["--mode", "given,found", "-o", "json"]);
+    let told = told("eval incidents", &mut asked)?;
+    write(SECTION, &section(&told, &cases, profile)?)?;
+    write(by_hand::SECTION, &by_hand::section(&root())?)?;
+    Ok(true)
+}
+
+/// The binary, built, and the name of its profile: the development one where it is to be quick.
+pub fn binary(quick: bool) -> Result<(PathBuf, &'static str)> {
     let profile = if quick { "debug" } else { "release" };
     let mut build = cargo();
     build.args(["build", "--workspace", "--bin", "datapulse"]);
@@ -82,24 +94,19 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         build.arg("--release");
     }
     perform("build", &mut build)?;
-    let told = evaluated(&target().join(profile).join("datapulse"), &cases)?;
-    write(SECTION, &section(&told, &cases, profile)?)?;
-    write(by_hand::SECTION, &by_hand::section(&root())?)?;
-    Ok(true)
+    Ok((target().join(profile).join("datapulse"), profile))
 }
 
-fn evaluated(binary: &Path, cases: &Path) -> Result<Value> {
-    let output = Command::new(binary)
-        .args(["eval", "incidents"])
-        .arg(cases)
-        .args(["--mode", "given,found", "-o", "json"])
+/// What a command of the binary prints, which is JSON.
+pub fn told(name: &str, command: &mut Command) -> Result<Value> {
+    let output = command
         .stderr(std::process::Stdio::inherit())
         .output()
-        .context("eval incidents")?;
+        .context(name.to_owned())?;
     if !output.status.success() {
-        bail!("eval incidents ended with {}", output.status);
+        bail!("{name} ended with {}", output.status);
     }
-    serde_json::from_slice(&output.stdout).context("what eval incidents printed")
+    serde_json::from_slice(&output.stdout).with_context(|| format!("what {name} printed"))
 }
 
 fn section(told: &Value, cases: &Path, profile: &str) -> Result<String> {

@@ -3,13 +3,13 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::page;
-use crate::step::{cargo, perform, root, target};
+use crate::step::{perform, root, target};
 use crate::truth;
 
 const FILE: &str = "crates/model/tuning.toml";
@@ -32,16 +32,10 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         eprintln!("tune: skipped: the recorded cases aren't on this machine");
         return Ok(true);
     }
-    let profile = if asked.quick { "debug" } else { "release" };
-    let mut build = cargo();
-    build.args(["build", "--workspace", "--bin", "datapulse"]);
-    if !asked.quick {
-        build.arg("--release");
-    }
-    perform("build", &mut build)?;
-    let binary = target().join(profile).join("datapulse");
+    let (binary, profile) = truth::binary(asked.quick)?;
     if asked.each_left_out {
-        let told = each_left_out(&binary, &cases, &asked)?;
+        let mut tune = tune(&binary, &cases, &asked);
+        let told = truth::told("eval tune", tune.args(["--each-left-out", "-o", "json"]))?;
         truth::write(SECTION, &section(&told, profile)?)?;
         return Ok(true);
     }
@@ -104,18 +98,6 @@ fn tune(binary: &Path, cases: &Path, asked: &Asked) -> Command {
     let mut tune = Command::new(binary);
     tune.args(["eval", "tune"]).arg(cases).args(&asked.rest);
     tune
-}
-
-fn each_left_out(binary: &Path, cases: &Path, asked: &Asked) -> Result<Value> {
-    let output = tune(binary, cases, asked)
-        .args(["--each-left-out", "-o", "json"])
-        .stderr(Stdio::inherit())
-        .output()
-        .context("eval tune")?;
-    if !output.status.success() {
-        bail!("eval tune ended with {}", output.status);
-    }
-    serde_json::from_slice(&output.stdout).context("what eval tune printed")
 }
 
 /// Of each suite: with the numbers that are built in, with those found on all, and with those found

@@ -235,11 +235,11 @@ impl Tuning {
         }
     }
 
-    /// Every tuned number with its path, as `cause.most.weight`, in the file's order.
+    /// Every tuned number with its path, as `cause.most.weight`: all that have a fraction.
     pub fn numbers(&self) -> Vec<(String, f64)> {
         let mut found = Vec::new();
         if let Ok(toml::Value::Table(table)) = toml::Value::try_from(self) {
-            for (name, value) in table.iter().filter(|(name, _)| is_tuned(name)) {
+            for (name, value) in &table {
                 collect(name, value, &mut found);
             }
         }
@@ -267,10 +267,6 @@ impl Tuning {
     pub fn to_text(&self) -> Result<String, Unusable> {
         toml::to_string(self).map_err(|error| Unusable::Unreadable(error.to_string()))
     }
-}
-
-fn is_tuned(name: &str) -> bool {
-    ["cause", "change", "confidence", "series"].contains(&name)
 }
 
 fn collect(path: &str, value: &toml::Value, found: &mut Vec<(String, f64)>) {

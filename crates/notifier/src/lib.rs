@@ -6,6 +6,8 @@
 //!
 //! Read first: [`outbox`] (pure), then `pauses` (pure), then [`stage`].
 
+#[cfg(test)]
+mod finding;
 pub mod outbox;
 mod pauses;
 pub mod stage;

@@ -84,22 +84,25 @@ impl Notifier {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a channel may have something to do for an incident now.
+    fn is_ready(&self, seen: &Incident, channel: &str) -> bool {
+        let state = self.state();
+        let key = (seen.id.clone(), channel.to_owned());
+        let settled = state.remembered.get(&key).map_or(0, |known| known.settled);
+        settled < seen.last_seq && !state.pauses.holds(&seen.id, channel, Instant::now())
+    }
+
     /// All of one channel's part in an incident.
-    async fn serve(&self, seen: &Incident, channel: &dyn Channel) -> Result<(), Error> {
+    async fn serve(
+        &self,
+        incident: &Incident,
+        records: &[Record],
+        channel: &dyn Channel,
+    ) -> Result<(), Error> {
         let name = channel.name();
-        let key = (seen.id.clone(), name.to_owned());
-        {
-            let state = self.state();
-            let settled = state.remembered.get(&key).map_or(0, |known| known.settled);
-            if settled >= seen.last_seq || state.pauses.holds(&seen.id, name, Instant::now()) {
-                return Ok(());
-            }
-        }
-        let records = self.records(&seen.id).await?;
-        let incident =
-            Incident::fold(&records).map_err(|error| Error::Damaged(error.to_string()))?;
-        let work = self.work(&incident, &records, channel);
+        let work = self.work(incident, records, channel);
         if work.is_none() {
+            let key = (incident.id.clone(), name.to_owned());
             self.settled(key, incident.last_seq);
             return Ok(());
         }
@@ -111,10 +114,10 @@ impl Notifier {
                 return Ok(());
             }
         }
-        let told = self.tell(&incident, &records, &work, channel).await?;
+        let told = self.tell(incident, records, &work, channel).await?;
         let failed = match told.failed {
             Some(error) => Some(error),
-            None => self.show(&incident, channel, work.change).await?,
+            None => self.show(incident, channel, work.change).await?,
         };
         match failed {
             Some(error) => self.failed(&incident.id, name, &error, work.waiting(told.count)),
@@ -359,10 +362,18 @@ impl Stage for Notifier {
 
     /// All channels at once: one that doesn't answer holds up none of the others.
     async fn look(&self, incident: Incident) -> Result<(), Error> {
-        let served = self
-            .channels
-            .iter()
-            .map(|channel| self.serve(&incident, channel.as_ref()));
+        let mut ready = self.channels.iter().map(AsRef::as_ref).collect::<Vec<_>>();
+        ready.retain(|channel| self.is_ready(&incident, channel.name()));
+        if ready.is_empty() {
+            self.count();
+            return Ok(());
+        }
+        let records = self.records(&incident.id).await?;
+        let incident =
+            Incident::fold(&records).map_err(|error| Error::Damaged(error.to_string()))?;
+        let served = ready
+            .into_iter()
+            .map(|channel| self.serve(&incident, &records, channel));
         let served = join_all(served).await;
         self.count();
         served.into_iter().collect()

@@ -71,24 +71,43 @@ impl Signs {
     }
 }
 
-/// The probability that the first change, or "none", is right. `told`: the share of failures that
-/// tell of a cause that is no change; `beyond`: the confidence of such a cause, where it outweighs
-/// all services.
-pub fn of_change(
-    changes: &[Guilt],
-    told: f64,
-    beyond: Option<f64>,
-    curve: &ConfidenceCurve,
-) -> f64 {
-    match (changes, beyond) {
-        ([], Some(sure)) => sure,
-        ([], None) => logistic(curve.none_base + curve.none_told * told),
-        ([only], _) => logistic(curve.only_base + curve.only_score * only.score),
-        ([first, second, ..], _) => {
-            let lead = (first.score - second.score) / first.score.max(f64::MIN_POSITIVE);
-            logistic(curve.first_base + curve.first_score * first.score + curve.first_lead * lead)
+/// What tells how sure the first change, or "none", is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ChangeSigns {
+    /// No change is to blame. `told`: the share of failures that tell of a cause that is no change.
+    None { told: f64 },
+    /// One change looks guilty.
+    Only { score: f64 },
+    /// The first of several, and its lead over the second.
+    First { score: f64, lead: f64 },
+}
+
+impl ChangeSigns {
+    pub fn of(changes: &[Guilt], told: f64) -> Self {
+        match changes {
+            [] => Self::None { told },
+            [only] => Self::Only { score: only.score },
+            [first, second, ..] => Self::First {
+                score: first.score,
+                lead: (first.score - second.score) / first.score.max(f64::MIN_POSITIVE),
+            },
         }
     }
+}
+
+/// The probability that the first change, or "none", is right. `beyond`: the confidence of a cause
+/// that is no service and no change, where it outweighs all services.
+pub fn of_change(signs: ChangeSigns, beyond: Option<f64>, curve: &ConfidenceCurve) -> f64 {
+    if let (ChangeSigns::None { .. }, Some(sure)) = (signs, beyond) {
+        return sure;
+    }
+    logistic(match signs {
+        ChangeSigns::None { told } => curve.none_base + curve.none_told * told,
+        ChangeSigns::Only { score } => curve.only_base + curve.only_score * score,
+        ChangeSigns::First { score, lead } => {
+            curve.first_base + curve.first_score * score + curve.first_lead * lead
+        }
+    })
 }
 
 pub fn logistic(x: f64) -> f64 {
@@ -99,6 +118,7 @@ pub fn logistic(x: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::weigh::fuse::Suspected;
+    use crate::weigh::scene::tuning;
 
     fn suspects(scores: &[f64]) -> Vec<Suspect> {
         let names = ["a", "b", "c", "d"];
@@ -114,25 +134,6 @@ mod tests {
         scores.iter().zip(names).map(suspect).collect()
     }
 
-    /// By hand: whatever was tuned last.
-    fn curve() -> ConfidenceCurve {
-        ConfidenceCurve {
-            base: -3.0,
-            weight: 5.1,
-            lead: 2.5,
-            agreement: 0.9,
-            half_weight: 1.0,
-            rest: 0.8,
-            none_base: -0.5,
-            none_told: 4.0,
-            only_base: -1.0,
-            only_score: 3.0,
-            first_base: -1.2,
-            first_score: 1.5,
-            first_lead: 2.5,
-        }
-    }
-
     fn said(tops: &[&str]) -> Vec<(&'static str, BTreeMap<String, f64>)> {
         let signal = |top: &&str| ("signal", BTreeMap::from([((*top).to_owned(), 1.0)]));
         tops.iter().map(signal).collect()
@@ -140,7 +141,7 @@ mod tests {
 
     fn settled(scores: &[f64], tops: &[&str]) -> Vec<f64> {
         let mut suspects = suspects(scores);
-        settle(&mut suspects, &said(tops), &curve());
+        settle(&mut suspects, &said(tops), &tuning().confidence);
         suspects.iter().map(|suspect| suspect.confidence).collect()
     }
 
@@ -179,14 +180,16 @@ mod tests {
 
     #[test]
     fn that_no_change_is_to_blame_is_as_sure_as_what_clears_them() {
-        assert_eq!(of_change(&[], 0.0, Some(0.83), &curve()), 0.83);
-        assert!(of_change(&[], 0.9, None, &curve()) > of_change(&[], 0.2, None, &curve()));
+        let none =
+            |told, beyond| of_change(ChangeSigns::of(&[], told), beyond, &tuning().confidence);
+        assert_eq!(none(0.0, Some(0.83)), 0.83);
+        assert!(none(0.9, None) > none(0.2, None));
     }
 
     #[test]
     fn nobody_is_no_confidence() {
         let mut none: Vec<Suspect> = Vec::new();
-        settle(&mut none, &[], &curve());
+        settle(&mut none, &[], &tuning().confidence);
         assert!(none.is_empty());
     }
 }

@@ -6,7 +6,7 @@ use model::tuning::{CauseWeights, Tuning};
 
 use super::changes::{Guilt, guilt};
 use super::circumstances::{Outside, Surge};
-use super::confidence;
+use super::confidence::{self, ChangeSigns};
 use super::impact::Graph;
 use super::metrics::Deviation;
 use super::slowness::Slowness;
@@ -86,10 +86,8 @@ pub struct Ranking {
     pub cleared: Vec<Guilt>,
     /// The probability that the first change, or "none", is right.
     pub change_confidence: f64,
-    /// Shares of failures that tell of an operational cause, and of overload.
-    pub told: (f64, f64),
-    /// A dependency or load outweighs all services.
-    pub beyond: bool,
+    /// What that was made from; `None`: a dependency or load outweighs all services.
+    pub change_signs: Option<ChangeSigns>,
     /// What each signal said of each service.
     pub said: Vec<(&'static str, BTreeMap<String, f64>)>,
 }
@@ -132,9 +130,9 @@ pub fn fuse(o: &Observations, onset_us: i64, signals: &Signals, tuning: &Tuning)
     });
     suspects.truncate(MAX_SUSPECTS);
     confidence::settle(&mut suspects, &said, &tuning.confidence);
-    let told = operational.max(overloaded);
+    let signs = ChangeSigns::of(&changes, operational.max(overloaded));
     let cleared_by = beyond.then(|| sure_beyond(&suspects));
-    let change_confidence = confidence::of_change(&changes, told, cleared_by, &tuning.confidence);
+    let change_confidence = confidence::of_change(signs, cleared_by, &tuning.confidence);
     Ranking {
         onset_us,
         suspects,
@@ -142,8 +140,7 @@ pub fn fuse(o: &Observations, onset_us: i64, signals: &Signals, tuning: &Tuning)
         changes,
         cleared,
         change_confidence,
-        told: signals.told,
-        beyond,
+        change_signs: (!beyond).then_some(signs),
         said,
     }
 }

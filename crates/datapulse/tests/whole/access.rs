@@ -59,13 +59,17 @@ fn expected(access: Access, caller: &Caller) -> Option<StatusCode> {
     (!role.scopes().contains(&scope) || machine_decides).then_some(StatusCode::FORBIDDEN)
 }
 
-async fn ask(server: &Server, route: &Route, caller: &Caller) -> Answer {
-    let path = ["id", "pid", "eid", "name", "index"]
+/// A route's path, about things that aren't there.
+pub fn path(route: &Route) -> String {
+    ["id", "pid", "eid", "name", "index"]
         .iter()
         .fold(route.path.clone(), |path, name| {
             path.replace(&format!("{{{name}}}"), "none-such")
-        });
-    let mut request = server.bare(gateway::routes::method(route), &path);
+        })
+}
+
+async fn ask(server: &Server, route: &Route, caller: &Caller) -> Answer {
+    let mut request = server.bare(gateway::routes::method(route), &path(route));
     if caller.role.is_some() {
         request = request.bearer_auth(&caller.secret);
     }

@@ -13,6 +13,7 @@ use reqwest::header::{AUTHORIZATION, COOKIE};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::access::path;
 use crate::command::Place;
 use crate::server::{API, Answer, Server};
 
@@ -154,14 +155,6 @@ fn client(number: usize) -> reqwest::Client {
         .local_address(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)))
         .build()
         .expect("a client")
-}
-
-fn path(route: &Route) -> String {
-    ["id", "pid", "eid", "name", "index"]
-        .iter()
-        .fold(route.path.clone(), |path, name| {
-            path.replace(&format!("{{{name}}}"), "none-such")
-        })
 }
 
 #[tokio::test(flavor = "multi_thread")]

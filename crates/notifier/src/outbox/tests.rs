@@ -1,39 +1,6 @@
 use super::*;
-use model::evidence::answer_digest;
-use model::{
-    Actor, Agent, Digest, Evidence, Finding, IncidentId, Signal, Subject, Timestamp, Window,
-};
-
-fn finding() -> Finding {
-    let window = Window::new(Timestamp(0), Timestamp(60_000));
-    Finding {
-        rule: "error-rate".to_owned(),
-        subject: Subject::service("cart"),
-        tick: window.to,
-        window,
-        signal: Signal::ErrorRate,
-        observed: 0.2,
-        threshold: 0.05,
-        unit: "share".to_owned(),
-        held_against: "threshold".to_owned(),
-        requests: None,
-        since: None,
-        notes: Vec::new(),
-        evidence: Evidence {
-            id: "F1".to_owned(),
-            tool: "by hand".to_owned(),
-            query: "ROW a = 1".to_owned(),
-            parameters: Default::default(),
-            window,
-            asked_at: window.to,
-            says: "a fifth fails".to_owned(),
-            columns: Vec::new(),
-            rows: Vec::new(),
-            row_count: 0,
-            answer_digest: answer_digest(&[], &[]),
-        },
-    }
-}
+use crate::finding::finding;
+use model::{Actor, Agent, Digest, IncidentId, Timestamp};
 
 /// Opened, a note that nobody is told of, a person asked.
 fn history() -> Vec<Record> {
@@ -41,7 +8,7 @@ fn history() -> Vec<Record> {
         title: "cart fails".to_owned(),
         severity: Severity::Critical,
         severity_reason: "by hand".to_owned(),
-        finding: Box::new(finding()),
+        finding: Box::new(finding("cart", Timestamp(60_000))),
         split_from: None,
         others: Vec::new(),
     };

@@ -6,11 +6,11 @@ use bus::Bus;
 use casework::open::Heading;
 use casework::{Clock, Toolbox};
 use integrations::{Delivered, Error as Said};
-use model::evidence::answer_digest;
-use model::{Evidence, Finding, Policy, Severity, Signal, Subject, Timestamp, Topic, Window};
+use model::{Policy, Severity, Timestamp, Topic};
 use store::{Embedded, Options};
 
 use super::*;
+use crate::finding::finding;
 
 const NOW: Timestamp = Timestamp(1_795_525_200_000);
 
@@ -120,7 +120,10 @@ impl World {
             severity_reason: "by hand".to_owned(),
         };
         let actor = Actor::agent(Agent::Sentinel);
-        let opened = self.casework.open(actor, finding(service), heading).await;
+        let opened = self
+            .casework
+            .open(actor, finding(service, NOW), heading)
+            .await;
         opened.expect("opens").incident().id.clone()
     }
 
@@ -171,37 +174,6 @@ impl World {
                 _ => None,
             });
         sent.collect()
-    }
-}
-
-fn finding(service: &str) -> Finding {
-    let window = Window::new(NOW.plus_ms(-60_000), NOW);
-    Finding {
-        rule: "error-rate".to_owned(),
-        subject: Subject::service(service),
-        tick: NOW,
-        window,
-        signal: Signal::ErrorRate,
-        observed: 0.2,
-        threshold: 0.05,
-        unit: "share".to_owned(),
-        held_against: "threshold".to_owned(),
-        requests: None,
-        since: None,
-        notes: Vec::new(),
-        evidence: Evidence {
-            id: "F1".to_owned(),
-            tool: "by hand".to_owned(),
-            query: "ROW a = 1".to_owned(),
-            parameters: Default::default(),
-            window,
-            asked_at: NOW,
-            says: "a fifth fails".to_owned(),
-            columns: Vec::new(),
-            rows: Vec::new(),
-            row_count: 0,
-            answer_digest: answer_digest(&[], &[]),
-        },
     }
 }
 

@@ -183,8 +183,14 @@ fn rank(answer: &Answer, truth: &Truth, ask: Ask) -> Option<usize> {
         // No change is to blame, and an empty list says so.
         return list.is_empty().then_some(1);
     }
-    let score = list.iter().find(|(name, _)| right(name))?.1;
-    Some(list.iter().filter(|(_, other)| *other >= score).count())
+    let place = list.iter().position(|(name, _)| right(name))?;
+    worst_rank(list.iter().map(|(_, score)| *score), place)
+}
+
+/// The rank of what stands at a place, behind all that have the same score.
+pub fn worst_rank(scores: impl Iterator<Item = f64> + Clone, place: usize) -> Option<usize> {
+    let own = scores.clone().nth(place)?;
+    Some(scores.filter(|other| *other >= own).count())
 }
 
 /// A guess puts all names in a random order; "no change" is one name more among changes.

@@ -209,9 +209,7 @@ fn seconds(time: &str) -> Result<i64> {
 fn report(suite: &Suite, series: &[Answered], windows: &suite::Windows) -> Report {
     let of = |scores: &dyn Fn(&Answered) -> Vec<f64>| -> Vec<Scored> {
         let one = |series: &Answered| {
-            let labelled = windows.get(&series.name).map_or(&[][..], Vec::as_slice);
-            let from = suite.score_from.get(&series.name).copied();
-            Scored::new(&series.at_s, scores(series), labelled, from)
+            Scored::of(suite, windows, &series.name, &series.at_s, scores(series))
         };
         series.iter().map(one).collect()
     };

@@ -19,7 +19,7 @@ use super::bench::Bench;
 use super::cases::{self, Ask, Case};
 use super::progress::{Progress, each};
 use super::replay::{self, AFTER_ALERT_MS, Options};
-use super::series::Labelled;
+use super::series::{Labelled, labelled};
 use super::{demo, score};
 use crate::arguments::{Output, Tune, Tuned};
 use crate::context::Context as Here;
@@ -50,7 +50,7 @@ pub async fn run(here: &Here, tuning: &Tuning, asked: &Tune) -> Result<u8> {
         suites.items = items(here, asked, &seeds).await?;
     }
     if asked.part.contains(&Tuned::Series) {
-        suites.series = of_series::load(&asked.dir.join("series"))?;
+        suites.series = labelled(&asked.dir.join("series"))?;
     }
     let names = suites.names();
     let left_out = left_out(asked, &names)?;
@@ -315,24 +315,21 @@ fn tell(output: Output, before: &[Measured], found: &[Found]) -> Result<u8> {
         print::json(&json!({ "before": before, "found": found }))?;
         return Ok(0);
     }
-    println!(
-        "{:<20} {:<20} {:>7} {:>7} {:>7}",
-        "left out", "suite", "figure", "before", "Brier"
-    );
+    let mut rows = Vec::new();
     for one in found {
         for (suite, before) in one.suites.iter().zip(before) {
-            println!(
-                "{:<20} {:<20} {:>7.3} {:>7.3} {:>7}",
-                one.left_out.as_deref().unwrap_or("none"),
-                suite.suite,
-                suite.figure,
-                before.figure,
-                suite
-                    .brier
-                    .map_or_else(|| "–".to_owned(), |brier| format!("{brier:.3}")),
-            );
+            let brier = suite.brier.map(|brier| format!("{brier:.3}"));
+            rows.push(vec![
+                one.left_out.clone().unwrap_or_else(|| "none".to_owned()),
+                suite.suite.clone(),
+                format!("{:.3}", suite.figure),
+                format!("{:.3}", before.figure),
+                brier.unwrap_or_else(|| "–".to_owned()),
+            ]);
         }
     }
+    let head = ["left out", "suite", "figure", "before", "Brier"];
+    println!("{}", print::table(&head, rows));
     Ok(0)
 }
 

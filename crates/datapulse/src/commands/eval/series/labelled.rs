@@ -68,12 +68,8 @@ impl Labelled {
     /// best for it.
     pub fn figure(&self, scores: &[Vec<f64>]) -> (f64, f64) {
         let one = |(series, scores): (&Recorded, &Vec<f64>)| {
-            let windows = self
-                .windows
-                .get(&series.name)
-                .map_or(&[][..], Vec::as_slice);
-            let from = self.suite.score_from.get(&series.name).copied();
-            Scored::new(&series.at_s, scores.clone(), windows, from)
+            let (suite, windows) = (&self.suite, &self.windows);
+            Scored::of(suite, windows, &series.name, &series.at_s, scores.clone())
         };
         let scored: Vec<Scored> = self.series.iter().zip(scores).map(one).collect();
         main_figure(&self.suite, &scored)

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::event::{self, Counts};
 use super::nab::{self, LOW_FALSE_NEGATIVE, LOW_FALSE_POSITIVE, Profile, STANDARD};
-use super::suite::{Measure, Suite};
+use super::suite::{Measure, Suite, Windows};
 
 /// Thresholds that are tried at most, evenly over the scores that were given.
 const MAX_THRESHOLDS: usize = 300;
@@ -38,6 +38,18 @@ impl Scored {
                 at_s.iter().position(|at| *at >= from).unwrap_or(at_s.len())
             }),
         }
+    }
+
+    /// Of one of a suite's files.
+    pub fn of(
+        suite: &Suite,
+        windows: &Windows,
+        name: &str,
+        at_s: &[i64],
+        scores: Vec<f64>,
+    ) -> Self {
+        let labelled = windows.get(name).map_or(&[][..], Vec::as_slice);
+        Self::new(at_s, scores, labelled, suite.score_from.get(name).copied())
     }
 
     /// Rows of alarms that count.

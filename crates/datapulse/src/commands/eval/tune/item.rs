@@ -1,8 +1,10 @@
 //! One failure with what was true of it, and what a ranking of it is worth.
 
 use analyst::observations::Observations;
-use analyst::weigh::confidence::Signs;
+use analyst::weigh::confidence::{ChangeSigns, Signs};
 use analyst::weigh::{Ranking, Suspected};
+
+use crate::commands::eval::score::worst_rank;
 
 /// What was true.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,21 +49,51 @@ const SHARE: f64 = 0.15;
 impl Item {
     pub fn worth(&self, ranking: &Ranking) -> Worth {
         match &self.truth {
-            True::Services(right) => of_list(&ranking.services, |name| {
-                right.iter().any(|one| one == name)
-            }),
+            True::Services(right) => {
+                let scores: Vec<f64> = ranking.services.iter().map(|one| one.1).collect();
+                let is = |name: &String| right.contains(name);
+                let place = ranking.services.iter().position(|one| is(&one.0));
+                of_place(&scores, place)
+            }
             True::Change(right) => of_changes(ranking, right.as_deref()),
             True::Cause(cause) => of_cause(ranking, cause),
         }
     }
+
+    /// The change that is to blame, where somebody asked for one; within: none, if none is.
+    fn guilty(&self) -> Option<Option<&str>> {
+        match &self.truth {
+            True::Services(_) => None,
+            True::Change(right) => Some(right.as_deref()),
+            True::Cause(cause) => Some(cause.change()),
+        }
+    }
 }
 
-fn of_list(list: &[(String, f64)], right: impl Fn(&str) -> bool) -> Worth {
-    let all: f64 = list.iter().map(|one| one.1.max(0.0)).sum();
-    let score = list.iter().find(|one| right(&one.0)).map(|one| one.1);
-    let rank = score.map(|score| list.iter().filter(|one| one.1 >= score).count());
-    let share = score.map_or(0.0, |score| score.max(0.0) / all.max(f64::MIN_POSITIVE));
-    worth(rank, share)
+impl Cause {
+    fn change(&self) -> Option<&str> {
+        match self {
+            Self::Change(id) => Some(id),
+            Self::Outside(_) | Self::Load(_) => None,
+        }
+    }
+
+    fn is(&self, suspected: &Suspected) -> bool {
+        match (self, suspected) {
+            (Self::Change(id), Suspected::Change { guilt, .. }) => guilt.id == *id,
+            (Self::Outside(provider), Suspected::Outside { dependency }) => provider == dependency,
+            (Self::Load(loaded), Suspected::Load { service }) => loaded == service,
+            _ => false,
+        }
+    }
+}
+
+/// `place`: where the right one stands among the scores.
+fn of_place(scores: &[f64], place: Option<usize>) -> Worth {
+    let all: f64 = scores.iter().map(|one| one.max(0.0)).sum();
+    let own = place.map_or(0.0, |place| scores[place].max(0.0));
+    let rank = place.and_then(|place| worst_rank(scores.iter().copied(), place));
+    worth(rank, own / all.max(f64::MIN_POSITIVE))
 }
 
 fn worth(rank: Option<usize>, share: f64) -> Worth {
@@ -73,41 +105,22 @@ fn worth(rank: Option<usize>, share: f64) -> Worth {
 }
 
 fn of_changes(ranking: &Ranking, right: Option<&str>) -> Worth {
-    let listed = |guilts: &[analyst::weigh::changes::Guilt]| -> Vec<(String, f64)> {
-        let of = |guilt: &analyst::weigh::changes::Guilt| (guilt.id.clone(), guilt.score);
-        guilts.iter().map(of).collect()
-    };
     let Some(right) = right else {
         let most = ranking.changes.first().map_or(0.0, |first| first.score);
         let rank = ranking.changes.is_empty().then_some(1);
         return worth(rank, 1.0 - most.clamp(0.0, 1.0));
     };
-    of_list(&listed(&ranking.changes), |id| id == right)
+    let scores: Vec<f64> = ranking.changes.iter().map(|guilt| guilt.score).collect();
+    let place = ranking.changes.iter().position(|guilt| guilt.id == right);
+    of_place(&scores, place)
 }
 
 fn of_cause(ranking: &Ranking, cause: &Cause) -> Worth {
-    let is = |suspected: &Suspected| match (cause, suspected) {
-        (Cause::Change(id), Suspected::Change { guilt, .. }) => guilt.id == *id,
-        (Cause::Outside(provider), Suspected::Outside { dependency }) => provider == dependency,
-        (Cause::Load(loaded), Suspected::Load { service }) => loaded == service,
-        _ => false,
-    };
-    let list = ranking.suspects.iter().enumerate();
-    let list: Vec<(String, f64)> = list
-        .map(|(place, suspect)| (place.to_string(), suspect.score))
-        .collect();
-    let place = ranking
-        .suspects
-        .iter()
-        .position(|suspect| is(&suspect.cause));
-    let of_suspects = of_list(&list, |name| {
-        place.is_some_and(|place| name == place.to_string())
-    });
-    let right = match cause {
-        Cause::Change(id) => Some(id.as_str()),
-        _ => None,
-    };
-    let changes = of_changes(ranking, right);
+    let suspects = &ranking.suspects;
+    let scores: Vec<f64> = suspects.iter().map(|suspect| suspect.score).collect();
+    let place = suspects.iter().position(|suspect| cause.is(&suspect.cause));
+    let of_suspects = of_place(&scores, place);
+    let changes = of_changes(ranking, cause.change());
     Worth {
         right: of_suspects.right && changes.right,
         value: (of_suspects.value + changes.value) / 2.0,
@@ -123,48 +136,22 @@ pub fn signs(item: &Item, ranking: &Ranking, half_weight: f64) -> Option<(Signs,
     }
 }
 
-/// What a change's confidence is made from.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum ChangeSigns {
-    None { told: f64 },
-    Only { score: f64 },
-    First { score: f64, lead: f64 },
-}
-
-/// None: where a dependency or load outweighs all services, that cause's own confidence counts.
+/// What a change's confidence is made from, and whether it was right.
 pub fn change_signs(item: &Item, ranking: &Ranking) -> Option<(ChangeSigns, bool)> {
-    let right = match &item.truth {
-        True::Services(_) => return None,
-        True::Change(right) => of_changes(ranking, right.as_deref()).right,
-        True::Cause(Cause::Change(id)) => of_changes(ranking, Some(id)).right,
-        True::Cause(_) => of_changes(ranking, None).right,
-    };
-    let signs = match ranking.changes.as_slice() {
-        [] if ranking.beyond => return None,
-        [] => ChangeSigns::None {
-            told: ranking.told.0.max(ranking.told.1),
-        },
-        [only] => ChangeSigns::Only { score: only.score },
-        [first, second, ..] => ChangeSigns::First {
-            score: first.score,
-            lead: (first.score - second.score) / first.score.max(f64::MIN_POSITIVE),
-        },
-    };
-    Some((signs, right))
+    let right = of_changes(ranking, item.guilty()?).right;
+    Some((ranking.change_signs?, right))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn list(pairs: &[(&str, f64)]) -> Vec<(String, f64)> {
-        let of = |pair: &(&str, f64)| (pair.0.to_owned(), pair.1);
-        pairs.iter().map(of).collect()
-    }
-
     #[test]
     fn nearer_is_worth_more_and_a_tie_is_no_first_place() {
-        let of = |pairs: &[(&str, f64)]| of_list(&list(pairs), |name| name == "a");
+        let of = |pairs: &[(&str, f64)]| {
+            let scores: Vec<f64> = pairs.iter().map(|pair| pair.1).collect();
+            of_place(&scores, pairs.iter().position(|pair| pair.0 == "a"))
+        };
         assert!(of(&[("a", 2.0), ("b", 1.0)]).right);
         assert!(!of(&[("a", 1.0), ("b", 1.0)]).right);
         let second = of(&[("b", 2.0), ("a", 1.0), ("c", 0.5)]);

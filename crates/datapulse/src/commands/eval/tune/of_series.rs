@@ -1,24 +1,17 @@
 //! The numbers of the detector of anomalies in series.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Result;
 use model::tuning::{SeriesDetector, Tuning};
 use sentinel::series::{ALARM, Detector};
 
 use super::climb::{Climb, mean_of_suites, on_all_cores};
-use crate::commands::eval::series::{Labelled, Recorded, labelled};
+use crate::commands::eval::series::{Labelled, Recorded};
 
 /// Candidates that are tried where nothing else is said.
 pub const ROUNDS: usize = 300;
 /// A threshold closer than this to 0 or 1 says nothing.
 const LEAST: f64 = 0.05;
-
-/// All suites of a folder, whole in memory.
-pub fn load(dir: &Path) -> Result<Vec<Labelled>> {
-    labelled(dir)
-}
 
 /// The best numbers for these suites, from a start.
 pub fn search(

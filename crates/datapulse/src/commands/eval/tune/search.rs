@@ -1,11 +1,12 @@
 //! The numbers of causes and changes, and the curves of confidence.
 
+use analyst::weigh::confidence::ChangeSigns;
 use analyst::weigh::fuse::{Signals, fuse};
 use analyst::weigh::{Ranking, confidence, signals};
 use model::tuning::Tuning;
 
 use super::climb::{Climb, mean_of_suites, on_all_cores};
-use super::item::{ChangeSigns, Item, change_signs, signs};
+use super::item::{Item, change_signs, signs};
 use super::logistic::{Point, fit};
 
 /// Candidates that are tried where nothing else is said.
