@@ -36,9 +36,12 @@ pub struct Made {
     /// Candidates that were tried.
     #[serde(default)]
     pub rounds: Option<u64>,
-    /// What they were found on.
+    /// Suites of incidents that causes, changes and confidences were found on.
     #[serde(default)]
     pub suites: Vec<String>,
+    /// Suites that the detector of series was found on.
+    #[serde(default)]
+    pub series: Vec<String>,
     /// What they were not to see.
     #[serde(default)]
     pub left_out: Option<String>,

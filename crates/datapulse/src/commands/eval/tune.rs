@@ -72,13 +72,10 @@ pub async fn run(here: &Here, tuning: &Tuning, asked: &Tune) -> Result<u8> {
             by: "cargo xtask tune".to_owned(),
             seed: Some(asked.seed),
             rounds: Some(rounds as u64),
-            suites: names.iter().cloned().collect(),
             left_out: without.map(str::to_owned),
             simulator_seeds: seeds.clone(),
+            ..suites.made_on(tuning, without)
         };
-        best.made
-            .suites
-            .retain(|suite| Some(suite.as_str()) != without);
         found.push(Found {
             left_out: without.map(str::to_owned),
             suites: suites.measured(&best),
@@ -104,6 +101,24 @@ impl Suites {
         let of_items = self.items.iter().map(|item| item.suite.clone());
         let of_series = self.series.iter().map(|suite| suite.suite.name.clone());
         of_items.chain(of_series).collect()
+    }
+
+    /// What numbers are found on; those of a part that isn't searched stay where they are from.
+    fn made_on(&self, tuning: &Tuning, without: Option<&str>) -> Made {
+        let named = |names: BTreeSet<&str>, before: &[String]| match names.is_empty() {
+            true => before.to_vec(),
+            false => {
+                let seen = names.into_iter().filter(|name| Some(*name) != without);
+                seen.map(str::to_owned).collect()
+            }
+        };
+        let of_items = self.items.iter().map(|item| item.suite.as_str()).collect();
+        let of_series = self.series.iter().map(|one| one.suite.name.as_str());
+        Made {
+            suites: named(of_items, &tuning.made.suites),
+            series: named(of_series.collect(), &tuning.made.series),
+            ..Made::default()
+        }
     }
 
     fn search(
